@@ -1,0 +1,50 @@
+# Every target bootstraps what it needs; a second call installs nothing.
+PYTHON ?= python3
+VENV ?= .venv
+UV_VERSION := 0.13.9
+
+PY := $(VENV)/bin/python
+UV := $(VENV)/bin/python -m uv
+OLDEST_VENV := .venv-oldest
+
+.PHONY: demo test soak lint test-oldest lock clean
+
+demo: $(VENV)/.run
+	$(PY) docs/demo.py --output_dir=demo
+
+test: $(VENV)/.dev
+	$(PY) -m pytest -q -m "not soak"
+
+soak: $(VENV)/.dev
+	$(PY) -m pytest -q -m soak
+
+lint: $(VENV)/.dev
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+
+# The same tests against the oldest TensorFlow supported (macOS gets it).
+test-oldest: $(OLDEST_VENV)/.dev
+	$(OLDEST_VENV)/bin/python -m pytest -q -m "not soak"
+
+lock: $(VENV)/.uv
+	$(UV) pip compile $(LOCK) pyproject.toml -o requirements.lock
+	$(UV) pip compile $(LOCK) --extra=dev pyproject.toml -o requirements-dev.lock
+	$(UV) pip compile $(LOCK) --extra=dev --override=requirements-oldest.in \
+	    pyproject.toml -o requirements-oldest.lock
+LOCK := --quiet --upgrade --universal --generate-hashes --python-version=3.10
+
+clean:
+	rm -rf $(VENV) $(OLDEST_VENV) demo
+
+$(VENV)/.uv $(OLDEST_VENV)/.uv: %/.uv: Makefile
+	$(PYTHON) -m venv $*
+	$*/bin/python -m pip install --quiet uv==$(UV_VERSION)
+	touch $@
+
+$(VENV)/.run: requirements.lock $(VENV)/.uv
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.uv
+$(OLDEST_VENV)/.dev: requirements-oldest.lock $(OLDEST_VENV)/.uv
+%/.run %/.dev:
+	$*/bin/python -m uv pip install --quiet --python=$*/bin/python --require-hashes -r $<
+	touch $@

@@ -1,0 +1,29 @@
+"""What pipelines hand to models.
+
+Letters for shapes, everywhere in the project:
+  B batch, S sequence, H hidden, N heads, D head size, F feed-forward,
+  V vocabulary, P predictions (masked positions a sequence), C classes.
+"""
+
+from typing import Any, NamedTuple
+
+Tensor = Any  # tf.Tensor or np.ndarray; TensorFlow publishes no types
+
+
+class MlmBatch(NamedTuple):
+    """Packed sequences `[CLS] ... [SEP]` without padding, some tokens masked."""
+
+    input_ids: Tensor  # [B, S] int32, after masking
+    masked_lm_positions: Tensor  # [B, P] int32, ascending in a row
+    masked_lm_ids: Tensor  # [B, P] int32, the tokens before masking
+    masked_lm_weights: Tensor  # [B, P] float32, 1 for a prediction, 0 for filling
+
+
+class ClassificationBatch(NamedTuple):
+    """Texts (or pairs) padded at the end to one length, with a label each."""
+
+    input_ids: Tensor  # [B, S] int32, [PAD] after the end
+    input_mask: Tensor  # [B, S] int32, 1 for a token, 0 for padding
+    segment_ids: Tensor  # [B, S] int32, 1 for the second text of a pair
+    label_ids: Tensor  # [B] int32
+    example_weights: Tensor  # [B] float32, 0 for a row that only fills the batch

@@ -1,0 +1,166 @@
+"""The architecture: one frozen dataclass, with Google's published shapes.
+
+Field names and defaults are those of google-research/bert's `bert_config.json`.
+The fields below the line are this project's; their defaults are the faithful
+BERT (Devlin et al. 2018, https://arxiv.org/abs/1810.04805).
+"""
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from bert_core.errors import UserError
+
+ACTIVATIONS = ("gelu", "gelu_new", "relu")
+POOLINGS = ("cls", "mean")
+
+# L and H of https://github.com/google-research/bert#bert, 2020-03-11 and 2018.
+PRESETS = {
+    "tiny": (2, 128),
+    "mini": (4, 256),
+    "small": (4, 512),
+    "medium": (8, 512),
+    "base": (12, 768),
+    "large": (24, 1024),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class BertConfig:
+    """Shape of an encoder and of its heads. Raises UserError when inconsistent."""
+
+    vocab_size: int  # V
+    hidden_size: int = 768  # H
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 12  # N
+    intermediate_size: int = 3072  # F
+    hidden_act: str = "gelu"  # "gelu" is the erf form, "gelu_new" the tanh form
+    hidden_dropout_prob: float = 0.1
+    attention_probs_dropout_prob: float = 0.1
+    max_position_embeddings: int = 512
+    type_vocab_size: int = 2
+    initializer_range: float = 0.02
+    layer_norm_eps: float = 1e-12
+    # ---- departures from BERT ----
+    # One slope a head: adds -slope * |i - j| to the attention scores, so a head
+    # sees its neighbours from the first step (ALiBi, Press et al. 2021, made
+    # symmetric). Empty: none, as in BERT.
+    alibi_slopes: tuple[float, ...] = ()
+    # What a classifier reads: "cls" is BERT's tanh-pooled first token, "mean" the
+    # mean of the visible tokens (without next-sentence loss nothing trains [CLS]).
+    pooling: str = "cls"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "alibi_slopes", tuple(self.alibi_slopes))
+        for name in _POSITIVE_INTEGERS:
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise UserError(f"config: {name} must be a whole number above 0, not {value!r}")
+        if self.hidden_size % self.num_attention_heads:
+            raise UserError(
+                f"config: hidden_size {self.hidden_size} is not a multiple of "
+                f"num_attention_heads {self.num_attention_heads}"
+            )
+        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
+            value = getattr(self, name)
+            if not (_is_number(value) and 0 <= value < 1):
+                raise UserError(f"config: {name} must be in [0, 1), not {value!r}")
+        for name in ("initializer_range", "layer_norm_eps"):
+            value = getattr(self, name)
+            if not (_is_number(value) and 0 < value < 1):
+                raise UserError(f"config: {name} must be in (0, 1), not {value!r}")
+        for name, allowed in (("hidden_act", ACTIVATIONS), ("pooling", POOLINGS)):
+            if getattr(self, name) not in allowed:
+                raise UserError(
+                    f"config: {name} must be one of {', '.join(allowed)}, "
+                    f"not {getattr(self, name)!r}"
+                )
+        if self.alibi_slopes and len(self.alibi_slopes) != self.num_attention_heads:
+            raise UserError(
+                f"config: alibi_slopes has {len(self.alibi_slopes)} numbers for "
+                f"{self.num_attention_heads} attention heads; give one a head, or none"
+            )
+        if not all(_is_number(slope) and slope >= 0 for slope in self.alibi_slopes):
+            raise UserError("config: alibi_slopes must be numbers of at least 0")
+
+    @property
+    def head_size(self) -> int:
+        """D, the width of one attention head."""
+        return self.hidden_size // self.num_attention_heads
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+
+
+_POSITIVE_INTEGERS = (
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "max_position_embeddings",
+    "type_vocab_size",
+)
+
+
+def preset(name: str, vocab_size: int) -> BertConfig:
+    """One of Google's shapes by name: heads of size 64, F = 4 H, 512 positions."""
+    if name not in PRESETS:
+        raise UserError(f"--model={name}: not one of {', '.join(PRESETS)}")
+    layers, hidden = PRESETS[name]
+    return BertConfig(
+        vocab_size=vocab_size,
+        hidden_size=hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=hidden // 64,
+        intermediate_size=4 * hidden,
+    )
+
+
+def steep_slopes(num_heads: int) -> tuple[float, ...]:
+    """Slopes from 1 to 0.1 in equal ratios, the steepest head first.
+
+    Much steeper than the ALiBi paper's: the first head gives its two neighbours
+    e^-1 of its own weight, which is what takes a small model off the unigram
+    plateau within minutes (docs/recipe.md).
+    """
+    if num_heads == 1:
+        return (1.0,)
+    return tuple(round(0.1 ** (head / (num_heads - 1)), 4) for head in range(num_heads))
+
+
+def from_dict(values: dict[str, Any], where: str) -> BertConfig:
+    """A config from parsed JSON; `where` names the file in errors."""
+    if not isinstance(values, dict):
+        raise UserError(f"{where}: must hold a JSON object of configuration fields")
+    known = [field.name for field in dataclasses.fields(BertConfig)]
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise UserError(f"{where}: unknown field {unknown[0]!r}; known: {', '.join(known)}")
+    if "vocab_size" not in values:
+        raise UserError(f"{where}: vocab_size is missing")
+    try:
+        return BertConfig(**values)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
+    except TypeError as error:
+        raise UserError(f"{where}: {error}") from None
+
+
+def read_config(path: Path) -> BertConfig:
+    """Reads a `config.json` written by `BertConfig.to_json`."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise UserError(f"{path}: is not JSON ({error})") from None
+    return from_dict(values, str(path))
+
+
+def _is_number(value: object) -> bool:
+    return (
+        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    )

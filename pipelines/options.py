@@ -1,0 +1,84 @@
+"""What the pipelines can be told, as frozen dataclasses. No TensorFlow here."""
+
+import dataclasses
+from pathlib import Path
+
+from bert_core.errors import UserError
+
+DOCUMENT_BOUNDARIES = ("line", "blank_line", "file")
+
+
+@dataclasses.dataclass(frozen=True)
+class CorpusOptions:
+    """A folder of text: which files count, and where a document ends."""
+
+    corpus_dir: Path
+    document_boundary: str = "line"  # of .txt files; a line of .jsonl is a document
+    text_key: str = "text"  # field of a .jsonl line
+
+
+@dataclasses.dataclass(frozen=True)
+class StoreOptions:
+    """How a corpus becomes a vocabulary and a token store; all of it is cached."""
+
+    cache_dir: Path
+    vocab_size: int = 8192
+    vocab_file: Path | None = None  # bring one instead of learning it
+    lower_case: bool = True  # lowercase and strip accents, as BERT's uncased models
+    dev_fraction: float = 0.01  # share of the documents kept for the dev split
+
+    def __post_init__(self) -> None:
+        if self.vocab_size < 200:
+            raise UserError(f"--vocab_size={self.vocab_size}: needs at least 200")
+        if not 0 < self.dev_fraction < 0.5:
+            raise UserError(
+                f"--dev_fraction={self.dev_fraction}: must be above 0 and below 0.5"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class MlmOptions:
+    """How packed sequences are cut from a store, ordered and masked."""
+
+    seq_length: int = 128  # S
+    batch_size: int = 32  # B, sequences a step
+    masked_share: float = 0.15  # P = round(masked_share * S)
+    whole_word_masking: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.seq_length < 8:
+            raise UserError(f"--seq_length={self.seq_length}: needs at least 8")
+        if self.batch_size < 1:
+            raise UserError(f"--batch_size={self.batch_size}: needs at least 1")
+        if not 0 < self.masked_share < 1:
+            raise UserError(f"--masked_share={self.masked_share}: must be above 0 and below 1")
+
+    @property
+    def num_predictions(self) -> int:
+        """P, the masked positions of each sequence."""
+        return max(1, round(self.masked_share * self.seq_length))
+
+
+@dataclasses.dataclass(frozen=True)
+class ExamplesOptions:
+    """Which columns of a labelled .jsonl, .csv or .tsv file hold what."""
+
+    text_column: str = "text"
+    label_column: str = "label"
+    text_pair_column: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassificationOptions:
+    """How labelled texts become length-bucketed batches."""
+
+    max_seq_length: int = 256
+    batch_size: int = 32
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.max_seq_length < 8:
+            raise UserError(f"--max_seq_length={self.max_seq_length}: needs at least 8")
+        if self.batch_size < 1:
+            raise UserError(f"--batch_size={self.batch_size}: needs at least 1")
