@@ -6,13 +6,19 @@ that uses them. Nothing here imports TensorFlow, so `--help` and a wrong flag an
 at once.
 """
 
+import dataclasses
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from absl import flags
 
+from bert_core import config as bert_config
+from bert_core.adamw_options import AdamWOptions
 from bert_core.errors import UserError
+from loops import stopping
+from loops.options import LengthOptions, LoopOptions, RuntimeOptions, ScheduleOptions
 from pipelines import options
 
 FLAGS = flags.FLAGS
@@ -34,11 +40,15 @@ def launch(main: Callable[[], None], *groups: Callable[[], None]) -> None:
         extra = FLAGS(sys.argv)[1:]
         if extra:
             raise UserError(f"{extra[0]!r} is not a flag; flags are written --name=value")
+        stopping.install()
         main()
     except flags.Error as error:
         _exit_with(str(error).splitlines()[0] + " (--help lists all flags)")
     except UserError as error:
         _exit_with(str(error))
+    except stopping.Stopped as stopped:
+        print(f"{Path(sys.argv[0]).name}: {stopped}", file=sys.stderr)
+        sys.exit(stopped.exit_code)
 
 
 def _exit_with(message: str) -> None:
@@ -79,3 +89,271 @@ def _group(define: Callable[[], None]) -> Callable[[], None]:
 @_group
 def prepare_flags() -> None:
     """What to prepare:"""
+    flags.DEFINE_string(
+        "dataset", None, "docstrings (embedded), or a text dataset of TensorFlow Datasets."
+    )
+    flags.DEFINE_string("data_dir", None, "Directory to write.")
+    flags.DEFINE_bool("overwrite", False, "Replace what an earlier run wrote to --data_dir.")
+    flags.DEFINE_string(
+        "tfds_data_dir", None, "Where TFDS datasets are kept; unset: ~/tensorflow_datasets."
+    )
+    flags.DEFINE_bool("download", True, "Fetch a TFDS dataset that is not there yet.")
+    flags.DEFINE_string("tfds_text_key", "text", "Field of a TFDS dataset that holds the text.")
+    flags.DEFINE_string(
+        "tfds_label_key", None, "Field that holds the label; unset: label, where there is one."
+    )
+
+
+def prepare_options() -> options.PrepareOptions:
+    for name in ("dataset", "data_dir"):
+        if not FLAGS[name].value:
+            raise UserError(f"--{name} is missing; --help shows examples")
+    return options.PrepareOptions(
+        dataset=FLAGS.dataset,
+        data_dir=Path(FLAGS.data_dir),
+        overwrite=FLAGS.overwrite,
+        tfds_data_dir=Path(FLAGS.tfds_data_dir) if FLAGS.tfds_data_dir else None,
+        download=FLAGS.download,
+        tfds_text_key=FLAGS.tfds_text_key,
+        tfds_label_key=FLAGS.tfds_label_key,
+    )
+
+
+@_group
+def corpus_flags() -> None:
+    """Text to pretrain on:"""
+    flags.DEFINE_string("corpus_dir", None, "Folder of .txt, .jsonl, each optionally .gz.")
+    flags.DEFINE_string(
+        "document_boundary", "line", "Where a document of a .txt ends: line, blank_line, file."
+    )
+    flags.DEFINE_string("text_key", "text", "Field of a .jsonl line that holds the text.")
+    flags.DEFINE_string(
+        "on_bad_text", "error", "Invalid UTF-8 or binary: error, replace, or skip the document."
+    )
+
+
+def corpus_options() -> options.CorpusOptions:
+    return options.CorpusOptions(
+        corpus_dir=_required_path("corpus_dir"),
+        document_boundary=FLAGS.document_boundary,
+        text_key=FLAGS.text_key,
+        on_bad_text=FLAGS.on_bad_text,
+    )
+
+
+@_group
+def store_flags() -> None:
+    """Vocabulary and token store (made once, then cached):"""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "bert_trainer"
+    flags.DEFINE_string(
+        "cache_dir", str(cache), "Where vocabularies and token stores are kept."
+    )
+    flags.DEFINE_integer("vocab_size", 8192, "Word pieces to learn.")
+    flags.DEFINE_string("vocab_file", None, "A vocab.txt to use instead of learning one.")
+    flags.DEFINE_bool("lower_case", True, "Lowercase and strip accents, as BERT uncased does.")
+    flags.DEFINE_float("dev_fraction", 0.01, "Share of the documents kept for evaluation.")
+
+
+def store_options() -> options.StoreOptions:
+    return options.StoreOptions(
+        cache_dir=Path(FLAGS.cache_dir),
+        vocab_size=FLAGS.vocab_size,
+        vocab_file=_path("vocab_file"),
+        lower_case=FLAGS.lower_case,
+        dev_fraction=FLAGS.dev_fraction,
+    )
+
+
+@_group
+def model_flags() -> None:
+    """The model to train from scratch:"""
+    names = ", ".join(bert_config.PRESETS)
+    flags.DEFINE_string("model", "tiny", f"One of Google's published shapes: {names}.")
+    flags.DEFINE_string("model_config", None, "A JSON file of BertConfig fields instead.")
+    flags.DEFINE_string(
+        "locality",
+        "auto",
+        "alibi: steep distance penalties in attention, so that a small model leaves the "
+        "unigram plateau; none: faithful BERT; auto: alibi for tiny to medium.",
+    )
+    flags.DEFINE_float("dropout", 0.0, "Dropout in pretraining; with little text try 0.1.")
+
+
+def model_config(vocab_size: int) -> bert_config.BertConfig:
+    """The architecture for a vocabulary of that size."""
+    locality = FLAGS.locality
+    if locality not in ("auto", "alibi", "none"):
+        raise UserError(f"--locality={locality}: must be one of auto, alibi, none")
+    path = _path("model_config")
+    if path is None:
+        config = bert_config.preset(FLAGS.model, vocab_size)
+        small = config.hidden_size <= 512
+        locality = ("alibi" if small else "none") if locality == "auto" else locality
+    else:
+        config = bert_config.read_config(path, vocab_size)
+    if locality == "alibi":
+        slopes = bert_config.steep_slopes(config.num_attention_heads)
+        config = dataclasses.replace(config, alibi_slopes=slopes)
+    return with_dropout(config)
+
+
+def with_dropout(config: bert_config.BertConfig) -> bert_config.BertConfig:
+    """The architecture, trained with --dropout everywhere."""
+    return dataclasses.replace(
+        config, hidden_dropout_prob=FLAGS.dropout, attention_probs_dropout_prob=FLAGS.dropout
+    )
+
+
+@_group
+def mlm_flags() -> None:
+    """Masked language modelling:"""
+    flags.DEFINE_integer("seq_length", 128, "Tokens a sequence, [CLS] and [SEP] included.")
+    flags.DEFINE_integer("batch_size", 32, "Sequences a step.")
+    flags.DEFINE_float("masked_share", 0.15, "Share of the tokens to predict.")
+    flags.DEFINE_bool("whole_word_masking", False, "Mask all pieces of a word together.")
+    flags.DEFINE_integer("eval_sequences", 512, "Dev sequences an evaluation reads at most.")
+    flags.DEFINE_bool("prepare_only", False, "Stop when vocabulary and token store are made.")
+
+
+def mlm_options() -> options.MlmOptions:
+    return options.MlmOptions(
+        seq_length=FLAGS.seq_length,
+        batch_size=FLAGS.batch_size,
+        masked_share=FLAGS.masked_share,
+        whole_word_masking=FLAGS.whole_word_masking,
+        seed=FLAGS.seed,
+    )
+
+
+@_group
+def finetune_flags() -> None:
+    """What to fine-tune, and on what:"""
+    flags.DEFINE_string("init_checkpoint", None, "Run directory to start from.")
+    flags.DEFINE_bool("from_scratch", False, "Its shape with random weights: a baseline.")
+    flags.DEFINE_string("train_file", None, "Labelled .jsonl, .csv or .tsv, optionally .gz.")
+    flags.DEFINE_string("dev_file", None, "To choose the best epoch; unset: cut from training.")
+    flags.DEFINE_string("test_file", None, "Scored once, at the end.")
+    flags.DEFINE_string("dataset", None, "A dataset of run_prepare.py instead of files.")
+    flags.DEFINE_string("text_column", "text", "Column or field of the text.")
+    flags.DEFINE_string("text_pair_column", None, "Column of a second text, if there is one.")
+    flags.DEFINE_string("label_column", "label", "Column or field of the label.")
+    flags.DEFINE_float("dev_share", 0.1, "Share of the training file to cut a dev split from.")
+    flags.DEFINE_integer("max_seq_length", 256, "Tokens a text is cut to.")
+    flags.DEFINE_string("truncation", "head", "What is kept of a longer text: head, head_tail.")
+    flags.DEFINE_integer("batch_size", 32, "Texts a step.")
+    flags.DEFINE_string("pooling", "mean", "What the classifier reads: mean, or BERT's cls.")
+    flags.DEFINE_integer("num_seeds", 1, "Repeat with so many seeds; mean and deviation.")
+    flags.DEFINE_float("dropout", 0.1, "Dropout in fine-tuning.")
+
+
+def examples_options() -> options.ExamplesOptions:
+    return options.ExamplesOptions(
+        text_column=FLAGS.text_column,
+        label_column=FLAGS.label_column,
+        text_pair_column=FLAGS.text_pair_column,
+    )
+
+
+def classification_options(seed: int) -> options.ClassificationOptions:
+    return options.ClassificationOptions(
+        max_seq_length=FLAGS.max_seq_length,
+        batch_size=FLAGS.batch_size,
+        truncation=FLAGS.truncation,
+        seed=seed,
+    )
+
+
+@_group
+def training_flags() -> None:
+    """Training:"""
+    flags.DEFINE_string("output_dir", None, "Run directory; one with a run in it is resumed.")
+    flags.DEFINE_integer("seed", 0, "Of weights, order, masks and dropout.")
+    flags.DEFINE_integer("num_train_steps", None, "Optimiser steps.")
+    flags.DEFINE_float("num_epochs", None, "Passes over the training data instead.")
+    flags.DEFINE_float("max_minutes", None, "Or minutes; the first steps are measured.")
+    flags.DEFINE_float("learning_rate", None, "Peak; unset: chosen from the model's width.")
+    flags.DEFINE_float("warmup_share", 0.06, "Share of the steps the rate rises over.")
+    flags.DEFINE_float("decay_power", 1.0, "Of the polynomial the rate falls by.")
+    flags.DEFINE_float("weight_decay", 0.01, "Decoupled; not on biases and LayerNorm.")
+    flags.DEFINE_float("beta1", 0.9, "AdamW's first decay rate.")
+    flags.DEFINE_float("beta2", 0.98, "AdamW's second decay rate.")
+    flags.DEFINE_float("epsilon", 1e-6, "AdamW's epsilon.")
+    flags.DEFINE_float("clip_norm", 1.0, "Global norm gradients are cut to; 0: none.")
+    flags.DEFINE_integer("steps_per_loop", 10, "Steps a host call.")
+    flags.DEFINE_integer(
+        "eval_steps", None, "Steps between evaluations; unset: a fitting number."
+    )
+    flags.DEFINE_integer("checkpoint_steps", 500, "Steps between checkpoints.")
+    flags.DEFINE_integer("max_to_keep", 3, "Checkpoints to keep.")
+    flags.DEFINE_integer("max_bad_steps", 0, "Steps to skip whose gradient is not finite.")
+
+
+def adamw_options() -> AdamWOptions:
+    return AdamWOptions(
+        beta1=FLAGS.beta1,
+        beta2=FLAGS.beta2,
+        epsilon=FLAGS.epsilon,
+        weight_decay=FLAGS.weight_decay,
+        clip_norm=FLAGS.clip_norm,
+    )
+
+
+def schedule_options(default_rate: float) -> ScheduleOptions:
+    rate = default_rate if FLAGS.learning_rate is None else FLAGS.learning_rate
+    return ScheduleOptions(rate, FLAGS.warmup_share, FLAGS.decay_power)
+
+
+def length_options(**default: float) -> LengthOptions:
+    """The given length, or the default when none is."""
+    names = ("num_train_steps", "num_epochs", "max_minutes")
+    given = {name: FLAGS[name].value for name in names if FLAGS[name].value is not None}
+    return LengthOptions(**(given or default))
+
+
+def loop_options(default_eval_steps: int) -> LoopOptions:
+    return LoopOptions(
+        steps_per_loop=FLAGS.steps_per_loop,
+        eval_steps=default_eval_steps if FLAGS.eval_steps is None else FLAGS.eval_steps,
+        checkpoint_steps=FLAGS.checkpoint_steps,
+        max_to_keep=FLAGS.max_to_keep,
+        max_bad_steps=FLAGS.max_bad_steps,
+    )
+
+
+@_group
+def runtime_flags() -> None:
+    """The process:"""
+    flags.DEFINE_integer("num_threads", 0, "TensorFlow's threads; 0: one a core.")
+    flags.DEFINE_bool("xla", False, "Compile the step with XLA.")
+    flags.DEFINE_bool("allow_drift", False, "Go on although settings differ from the run's.")
+    flags.DEFINE_bool("verbose", False, "Show what TensorFlow prints.")
+
+
+def runtime_options() -> RuntimeOptions:
+    return RuntimeOptions(
+        num_threads=FLAGS.num_threads,
+        xla=FLAGS.xla,
+        verbose=FLAGS.verbose,
+        allow_drift=FLAGS.allow_drift,
+    )
+
+
+def output_dir() -> Path:
+    return _required_path("output_dir")
+
+
+def as_flagfile() -> str:
+    """The command line, one flag a line, to be given as --flagfile."""
+    return "".join(f"{argument}\n" for argument in sys.argv[1:])
+
+
+def _path(name: str) -> Path | None:
+    value = FLAGS[name].value
+    return Path(value).expanduser() if value else None
+
+
+def _required_path(name: str) -> Path:
+    path = _path(name)
+    if path is None:
+        raise UserError(f"--{name} is missing; --help shows examples")
+    return path

@@ -149,15 +149,26 @@ def from_dict(values: dict[str, Any], where: str) -> BertConfig:
         raise UserError(f"{where}: {error}") from None
 
 
-def read_config(path: Path) -> BertConfig:
-    """Reads a `config.json` written by `BertConfig.to_json`."""
+def read_config(path: Path, vocab_size: int | None = None) -> BertConfig:
+    """Reads a `config.json` written by `BertConfig.to_json`.
+
+    `vocab_size`, where it is given, must be the file's or stand in for a missing one.
+    """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
     except ValueError as error:
         raise UserError(f"{path}: is not JSON ({error})") from None
-    return from_dict(values, str(path))
+    if vocab_size is not None and isinstance(values, dict):
+        values = {"vocab_size": vocab_size, **values}
+    config = from_dict(values, str(path))
+    if vocab_size is not None and config.vocab_size != vocab_size:
+        raise UserError(
+            f"{path}: vocab_size is {config.vocab_size}, the vocabulary has {vocab_size}; "
+            "leave it out, or bring the vocabulary with --vocab_file"
+        )
+    return config
 
 
 def _is_number(value: object) -> bool:

@@ -6,6 +6,8 @@ from pathlib import Path
 from bert_core.errors import UserError
 
 DOCUMENT_BOUNDARIES = ("line", "blank_line", "file")
+BAD_TEXT_POLICIES = ("error", "replace", "skip")
+TRUNCATIONS = ("head", "head_tail")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,6 +17,28 @@ class CorpusOptions:
     corpus_dir: Path
     document_boundary: str = "line"  # of .txt files; a line of .jsonl is a document
     text_key: str = "text"  # field of a .jsonl line
+    on_bad_text: str = "error"  # for bytes that are not UTF-8, and NUL characters
+
+    def __post_init__(self) -> None:
+        for flag, value, allowed in (
+            ("document_boundary", self.document_boundary, DOCUMENT_BOUNDARIES),
+            ("on_bad_text", self.on_bad_text, BAD_TEXT_POLICIES),
+        ):
+            if value not in allowed:
+                raise UserError(f"--{flag}={value}: not one of {', '.join(allowed)}")
+
+
+@dataclasses.dataclass(frozen=True)
+class PrepareOptions:
+    """Which public dataset to write out as a folder, and where."""
+
+    dataset: str  # "docstrings", or the name of a TensorFlow Datasets dataset
+    data_dir: Path  # becomes corpus/, train.jsonl, test.jsonl, labels.txt, source.json
+    overwrite: bool = False
+    tfds_data_dir: Path | None = None  # None: TFDS's own default, ~/tensorflow_datasets
+    download: bool = True
+    tfds_text_key: str = "text"
+    tfds_label_key: str | None = None  # None: "label", where the dataset has it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,9 +99,16 @@ class ClassificationOptions:
 
     max_seq_length: int = 256
     batch_size: int = 32
+    truncation: str = "head"  # what is kept of a longer text
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.truncation not in TRUNCATIONS:
+            raise UserError(
+                f"--truncation={self.truncation}: must be one of {', '.join(TRUNCATIONS)}"
+            )
+        if self.seed < 0:
+            raise UserError(f"--seed={self.seed}: must be at least 0")
         if self.max_seq_length < 8:
             raise UserError(f"--max_seq_length={self.max_seq_length}: needs at least 8")
         if self.batch_size < 1:

@@ -1,0 +1,82 @@
+"""AdamW with bias correction and decoupled weight decay, and gradient clipping.
+
+Kingma and Ba 2014, https://arxiv.org/abs/1412.6980, algorithm 1;
+Loshchilov and Hutter 2017, https://arxiv.org/abs/1711.05101, algorithm 2.
+"""
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from bert_core.adamw_options import AdamWOptions
+
+
+def adamw_update(
+    parameter: tf.Tensor,
+    gradient: tf.Tensor,
+    m: tf.Tensor,
+    v: tf.Tensor,
+    count: tf.Tensor,
+    learning_rate: tf.Tensor,
+    weight_decay: float,
+    options: AdamWOptions,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """The rule: new (parameter, m, v) of the `count`-th update, the first being 1.0."""
+    m = options.beta1 * m + (1.0 - options.beta1) * gradient
+    v = options.beta2 * v + (1.0 - options.beta2) * tf.square(gradient)
+    m_hat = m / (1.0 - tf.pow(options.beta1, count))
+    v_hat = v / (1.0 - tf.pow(options.beta2, count))
+    update = m_hat / (tf.sqrt(v_hat) + options.epsilon) + weight_decay * parameter
+    return parameter - learning_rate * update, m, v
+
+
+class AdamW(tf.Module):
+    """The rule applied to variables, with their two moments."""
+
+    def __init__(self, variables: Sequence[tf.Variable], options: AdamWOptions):
+        super().__init__(name="adamw")
+        self.options = options
+        self.m = [tf.Variable(tf.zeros_like(x), trainable=False) for x in variables]
+        self.v = [tf.Variable(tf.zeros_like(x), trainable=False) for x in variables]
+
+    def apply(
+        self,
+        variables: Sequence[tf.Variable],
+        gradients: Sequence[tf.Tensor],
+        step: tf.Tensor,
+        learning_rate: tf.Tensor,
+    ) -> None:
+        """One update; `step` (int64) counts the updates already made.
+
+        Biases and LayerNorm's gamma and beta, all of rank 1, are not decayed.
+        """
+        count = tf.cast(step + 1, tf.float32)
+        for x, gradient, m, v in zip(variables, gradients, self.m, self.v, strict=True):
+            decay = self.options.weight_decay if x.shape.rank > 1 else 0.0
+            new_x, new_m, new_v = adamw_update(
+                x, gradient, m, v, count, learning_rate, decay, self.options
+            )
+            x.assign(new_x)
+            m.assign(new_m)
+            v.assign(new_v)
+
+    def reset(self) -> None:
+        """Back to the moments of step 0."""
+        for slot in [*self.m, *self.v]:
+            slot.assign(tf.zeros_like(slot))
+
+
+def global_norm(gradients: Sequence[tf.Tensor]) -> tf.Tensor:
+    """The Euclidean norm of all gradients as one vector; they must be dense, since
+    repeated rows of an IndexedSlices would count apart."""
+    return tf.sqrt(tf.add_n([tf.reduce_sum(tf.square(g)) for g in gradients]))
+
+
+def clip_scale(norm: tf.Tensor, clip_norm: float) -> tf.Tensor:
+    """What to multiply gradients by so that their norm is at most `clip_norm`.
+
+    Pascanu et al. 2013, algorithm 1.
+    """
+    if clip_norm == 0.0:
+        return tf.ones_like(norm)
+    return clip_norm / tf.maximum(norm, clip_norm)

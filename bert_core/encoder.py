@@ -1,0 +1,122 @@
+"""BERT's encoder: embeddings, then post-LayerNorm transformer blocks.
+
+Devlin et al. 2018, https://arxiv.org/abs/1810.04805, section 3.
+"""
+
+import tensorflow as tf
+
+from bert_core.attention import SelfAttention, alibi_bias, padding_bias
+from bert_core.config import BertConfig
+from bert_core.layers import Dense, Initializer, LayerNorm, activation, dropout, fold_in
+
+
+class Embeddings(tf.Module):
+    """Word + position + segment, normalised."""
+
+    def __init__(self, init: Initializer, config: BertConfig):
+        super().__init__(name="embeddings")
+        hidden = config.hidden_size
+        self.word = init.normal("word", [config.vocab_size, hidden])
+        self.position = init.normal("position", [config.max_position_embeddings, hidden])
+        self.segment = init.normal("segment", [config.type_vocab_size, hidden])
+        self.norm = LayerNorm(init, hidden, config.layer_norm_eps, "norm")
+        self._dropout_rate = config.hidden_dropout_prob
+
+    def __call__(
+        self, input_ids: tf.Tensor, segment_ids: tf.Tensor | None, seed: tf.Tensor | None
+    ) -> tf.Tensor:
+        """[B, S] ids -> [B * S, H]. Without segment ids every token is in segment 0."""
+        batch_size, seq_length = shape_of(input_ids)
+        x = tf.gather(self.word, input_ids) + self.position[:seq_length]  # [B, S, H]
+        x += self.segment[0] if segment_ids is None else tf.gather(self.segment, segment_ids)
+        x = tf.reshape(x, [batch_size * seq_length, self.word.shape[1]])
+        return dropout(self.norm(x), self._dropout_rate, seed)
+
+
+class Block(tf.Module):
+    """x = LN(x + attention(x)); x = LN(x + feed_forward(x))."""
+
+    def __init__(self, init: Initializer, config: BertConfig):
+        super().__init__(name="block")
+        hidden, epsilon = config.hidden_size, config.layer_norm_eps
+        self.attention = SelfAttention(init, config)
+        self.attention_norm = LayerNorm(init, hidden, epsilon, "attention_norm")
+        self.intermediate = Dense(init, hidden, config.intermediate_size, "intermediate")
+        self.output = Dense(init, config.intermediate_size, hidden, "output")
+        self.output_norm = LayerNorm(init, hidden, epsilon, "output_norm")
+        self._activation = activation(config.hidden_act)
+        self._dropout_rate = config.hidden_dropout_prob
+
+    def __call__(
+        self,
+        x: tf.Tensor,
+        batch_size: int,
+        bias: tf.Tensor | None,
+        seed: tf.Tensor | None,
+    ) -> tf.Tensor:
+        """[B * S, H] -> [B * S, H]."""
+        seeds = [None if seed is None else fold_in(seed, place) for place in range(3)]
+        attended = self.attention(x, batch_size, bias, seeds[0])
+        x = self.attention_norm(x + dropout(attended, self._dropout_rate, seeds[1]))
+        fed = self.output(self._activation(self.intermediate(x)))  # through [B * S, F]
+        return self.output_norm(x + dropout(fed, self._dropout_rate, seeds[2]))
+
+
+class Encoder(tf.Module):
+    """Token ids in, one vector a token out."""
+
+    def __init__(self, init: Initializer, config: BertConfig):
+        super().__init__(name="encoder")
+        self.config = config
+        self.embeddings = Embeddings(init, config)
+        self.layers = [Block(init, config) for _ in range(config.num_hidden_layers)]
+
+    def __call__(
+        self,
+        input_ids: tf.Tensor,
+        input_mask: tf.Tensor | None = None,
+        segment_ids: tf.Tensor | None = None,
+        seed: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """[B, S] int32 -> [B * S, H] float32.
+
+        input_mask: [B, S], 1 for a token, 0 for padding; None where nothing is padded.
+        segment_ids: [B, S]; None where all is segment 0.
+        seed: int32 [2] for dropout, None for none.
+        """
+        return self.hidden_states(input_ids, input_mask, segment_ids, seed)[-1]
+
+    def hidden_states(
+        self,
+        input_ids: tf.Tensor,
+        input_mask: tf.Tensor | None = None,
+        segment_ids: tf.Tensor | None = None,
+        seed: tf.Tensor | None = None,
+    ) -> list[tf.Tensor]:
+        """The embeddings and the output of each block, [B * S, H] each."""
+        batch_size, seq_length = shape_of(input_ids)
+        bias = self.attention_bias(seq_length, input_mask)
+        # Place 0 is the embeddings, place i the i-th block.
+        seeds = [
+            None if seed is None else fold_in(seed, place)
+            for place in range(len(self.layers) + 1)
+        ]
+        states = [self.embeddings(input_ids, segment_ids, seeds[0])]
+        for layer, layer_seed in zip(self.layers, seeds[1:], strict=True):
+            states.append(layer(states[-1], batch_size, bias, layer_seed))
+        return states
+
+    def attention_bias(self, seq_length: int, input_mask: tf.Tensor | None) -> tf.Tensor | None:
+        """What all blocks add to their attention scores, computed once a call."""
+        biases = []
+        if input_mask is not None:
+            biases.append(padding_bias(input_mask))
+        if self.config.alibi_slopes:
+            biases.append(alibi_bias(self.config.alibi_slopes, seq_length))
+        return sum(biases[1:], biases[0]) if biases else None
+
+
+def shape_of(x: tf.Tensor) -> list[int]:
+    """The shape, static where it is known, so that products keep static shapes."""
+    dynamic = tf.shape(x)
+    return [dynamic[i] if size is None else size for i, size in enumerate(x.shape)]

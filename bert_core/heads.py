@@ -1,0 +1,52 @@
+"""What sits on the encoder: masked tokens, pooling, classes."""
+
+import tensorflow as tf
+
+from bert_core.config import BertConfig
+from bert_core.layers import Dense, Initializer, LayerNorm, activation
+
+
+class MlmHead(tf.Module):
+    """Predicts tokens; its last product is the word embedding, transposed (tied)."""
+
+    def __init__(self, init: Initializer, config: BertConfig):
+        super().__init__(name="mlm_head")
+        hidden = config.hidden_size
+        self.transform = Dense(init, hidden, hidden, "transform")
+        self.norm = LayerNorm(init, hidden, config.layer_norm_eps, "norm")
+        self.bias = init.zeros("bias", [config.vocab_size])
+        self._activation = activation(config.hidden_act)
+
+    def __call__(self, x: tf.Tensor, word_embeddings: tf.Tensor) -> tf.Tensor:
+        """[M, H] vectors of the predicted positions, [V, H] -> logits [M, V]."""
+        x = self.norm(self._activation(self.transform(x)))
+        return tf.matmul(x, word_embeddings, transpose_b=True) + self.bias
+
+
+class Pooler(tf.Module):
+    """tanh(W x + b) of the first token, BERT's `pooled_output`."""
+
+    def __init__(self, init: Initializer, config: BertConfig):
+        super().__init__(name="pooler")
+        self.dense = Dense(init, config.hidden_size, config.hidden_size, "dense")
+
+    def __call__(self, x: tf.Tensor, input_mask: tf.Tensor) -> tf.Tensor:
+        """[B * S, H] -> [B, H]."""
+        first = tf.reshape(x, [*tf.unstack(tf.shape(input_mask)), x.shape[1]])[:, 0]
+        return tf.tanh(self.dense(first))
+
+
+class MeanPooler(tf.Module):
+    """The mean of the visible tokens; it has no weights."""
+
+    def __call__(self, x: tf.Tensor, input_mask: tf.Tensor) -> tf.Tensor:
+        """[B * S, H] -> [B, H]."""
+        mask = tf.cast(input_mask, x.dtype)  # [B, S]
+        rows = tf.reshape(x, [*tf.unstack(tf.shape(mask)), x.shape[1]])
+        total = tf.reduce_sum(rows * mask[:, :, tf.newaxis], axis=1)
+        return total / tf.maximum(tf.reduce_sum(mask, axis=1, keepdims=True), 1.0)
+
+
+def pooler(init: Initializer, config: BertConfig) -> Pooler | MeanPooler:
+    """The pooler that `config.pooling` names."""
+    return Pooler(init, config) if config.pooling == "cls" else MeanPooler(name="pooler")

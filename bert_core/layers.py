@@ -1,0 +1,95 @@
+"""The small parts: initial values, dense, LayerNorm, activations, dropout.
+
+Activations travel flat as [M, H] with M = B * S: a 3-D product against a 2-D weight
+becomes a batched product whose weight gradient is materialised once an example.
+
+A `seed` is an int32 tensor [2], or None where nothing random is wanted. Randomness
+is a pure function of it: `fold_in(seed, place)` gives each place its own.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+import tensorflow as tf
+
+fold_in = tf.random.experimental.stateless_fold_in
+
+
+class Initializer:
+    """Successive initial values from one seed: truncated normals, zeros, ones."""
+
+    def __init__(self, seed: int, stddev: float):
+        self._seed = seed
+        self._stddev = stddev
+        self._count = 0
+
+    def normal(self, name: str, shape: Sequence[int]) -> tf.Variable:
+        """N(0, stddev^2) cut at two standard deviations (BERT, appendix A.2)."""
+        self._count += 1
+        value = tf.random.stateless_truncated_normal(
+            shape, seed=[self._seed, self._count], stddev=self._stddev
+        )
+        return tf.Variable(value, name=name)
+
+    def zeros(self, name: str, shape: Sequence[int]) -> tf.Variable:
+        return tf.Variable(tf.zeros(shape), name=name)
+
+    def ones(self, name: str, shape: Sequence[int]) -> tf.Variable:
+        return tf.Variable(tf.ones(shape), name=name)
+
+
+class Dense(tf.Module):
+    """x W + b: [M, I] -> [M, O]."""
+
+    def __init__(self, init: Initializer, inputs: int, outputs: int, name: str):
+        super().__init__(name=name)
+        self.kernel = init.normal("kernel", [inputs, outputs])
+        self.bias = init.zeros("bias", [outputs])
+
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+        return tf.matmul(x, self.kernel) + self.bias
+
+
+class LayerNorm(tf.Module):
+    """(x - mean) / sqrt(variance + eps) * gamma + beta over the last axis.
+
+    Ba et al. 2016, https://arxiv.org/abs/1607.06450, equation 4.
+    """
+
+    def __init__(self, init: Initializer, size: int, epsilon: float, name: str):
+        super().__init__(name=name)
+        self.gamma = init.ones("gamma", [size])
+        self.beta = init.zeros("beta", [size])
+        self._epsilon = epsilon
+
+    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+        mean = tf.reduce_mean(x, axis=-1, keepdims=True)
+        centred = x - mean
+        variance = tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True)
+        return centred * tf.math.rsqrt(variance + self._epsilon) * self.gamma + self.beta
+
+
+def gelu(x: tf.Tensor) -> tf.Tensor:
+    """x Phi(x) with the exact normal distribution (Hendrycks and Gimpel 2016)."""
+    return 0.5 * x * (1.0 + tf.math.erf(x / math.sqrt(2.0)))
+
+
+def gelu_new(x: tf.Tensor) -> tf.Tensor:
+    """The tanh approximation of gelu, as google-research/bert computes it."""
+    return 0.5 * x * (1.0 + tf.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x * x * x)))
+
+
+def activation(name: str) -> Callable[[tf.Tensor], tf.Tensor]:
+    """The function of a `hidden_act`."""
+    return {"gelu": gelu, "gelu_new": gelu_new, "relu": tf.nn.relu}[name]
+
+
+def dropout(x: tf.Tensor, rate: float, seed: tf.Tensor | None) -> tf.Tensor:
+    """Zeroes a share `rate` of x and scales the rest by 1 / (1 - rate).
+
+    Srivastava et al. 2014. The identity where `seed` is None or `rate` is 0.
+    """
+    if seed is None or rate == 0.0:
+        return x
+    kept = tf.random.stateless_uniform(tf.shape(x), seed) >= rate
+    return tf.where(kept, x * (1.0 / (1.0 - rate)), tf.zeros_like(x))

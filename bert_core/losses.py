@@ -1,0 +1,21 @@
+"""Losses as (sum, weight): divided once, at the end, whatever was summed between."""
+
+import tensorflow as tf
+
+Sums = dict[str, tuple[tf.Tensor, tf.Tensor]]  # name -> (sum, weight), float32 scalars
+
+
+def cross_entropy(logits: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> Sums:
+    """Weighted -log softmax(logits)[label], in nats, and the share of right answers.
+
+    logits: [M, K] float32; labels: [M] int32; weights: [M] float32.
+    Returns "loss" and "accuracy", each a (sum, weight). A tie counts as right.
+    """
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)  # [M]
+    label_logits = tf.gather(logits, labels, axis=1, batch_dims=1)  # [M]
+    right = tf.cast(label_logits >= tf.reduce_max(logits, axis=1), tf.float32)
+    weight = tf.reduce_sum(weights)
+    return {
+        "loss": (tf.reduce_sum(losses * weights), weight),
+        "accuracy": (tf.reduce_sum(right * weights), weight),
+    }

@@ -1,0 +1,69 @@
+"""The two models: encoder and head, with the loss of their batches.
+
+Every model has `sums(batch, seed) -> Sums`; that is all a training loop knows of it.
+"""
+
+import tensorflow as tf
+
+from bert_core.batch import ClassificationBatch, MlmBatch
+from bert_core.config import BertConfig
+from bert_core.encoder import Encoder
+from bert_core.heads import MlmHead, pooler
+from bert_core.layers import Dense, Initializer, dropout, fold_in
+from bert_core.losses import Sums, cross_entropy
+
+
+class MaskedLanguageModel(tf.Module):
+    """BERT with its masked-language-model head."""
+
+    def __init__(self, config: BertConfig, seed: int = 0):
+        super().__init__(name="masked_language_model")
+        init = Initializer(seed, config.initializer_range)
+        self.config = config
+        self.encoder = Encoder(init, config)
+        self.head = MlmHead(init, config)
+
+    def logits(self, batch: MlmBatch, seed: tf.Tensor | None = None) -> tf.Tensor:
+        """[B * P, V] for the masked positions, row after row."""
+        x = self.encoder(batch.input_ids, seed=seed)
+        return self.head(self._gather(x, batch), self.encoder.embeddings.word)
+
+    def sums(self, batch: MlmBatch, seed: tf.Tensor | None = None) -> Sums:
+        """ "loss" in nats a masked token and "accuracy", summed over the batch."""
+        return cross_entropy(
+            self.logits(batch, seed),
+            tf.reshape(batch.masked_lm_ids, [-1]),
+            tf.reshape(batch.masked_lm_weights, [-1]),
+        )
+
+    def _gather(self, x: tf.Tensor, batch: MlmBatch) -> tf.Tensor:
+        """[B * S, H] -> [B * P, H]: the head's product is over V columns, so it is
+        made for the masked positions only."""
+        batch_size, seq_length = tf.unstack(tf.shape(batch.input_ids))
+        row_starts = tf.range(batch_size)[:, tf.newaxis] * seq_length  # [B, 1]
+        return tf.gather(x, tf.reshape(batch.masked_lm_positions + row_starts, [-1]))
+
+
+class Classifier(tf.Module):
+    """BERT with a pooler and one linear layer over C classes."""
+
+    def __init__(self, config: BertConfig, num_classes: int, seed: int = 0):
+        super().__init__(name="classifier")
+        init = Initializer(seed, config.initializer_range)
+        self.config = config
+        self.encoder = Encoder(init, config)
+        self.pooler = pooler(init, config)
+        self.output = Dense(init, config.hidden_size, num_classes, "output")
+
+    def logits(self, batch: ClassificationBatch, seed: tf.Tensor | None = None) -> tf.Tensor:
+        """[B, C]."""
+        encoder_seed, pool_seed = (
+            (None, None) if seed is None else (fold_in(seed, 0), fold_in(seed, 1))
+        )
+        x = self.encoder(batch.input_ids, batch.input_mask, batch.segment_ids, encoder_seed)
+        pooled = self.pooler(x, batch.input_mask)
+        return self.output(dropout(pooled, self.config.hidden_dropout_prob, pool_seed))
+
+    def sums(self, batch: ClassificationBatch, seed: tf.Tensor | None = None) -> Sums:
+        """ "loss" in nats a text and "accuracy", summed over the batch."""
+        return cross_entropy(self.logits(batch, seed), batch.label_ids, batch.example_weights)

@@ -1,0 +1,193 @@
+"""Checkpoints that count only when whole and on the disk.
+
+`tf.train.CheckpointManager` writes data and index, renames in place and does not
+sync. Here a small marker file `ckpt-N.json` (step, size and SHA-256 of each file)
+is written after data and index are synced; what no marker names does not exist,
+and is swept away at start. A step is never saved twice.
+"""
+
+import hashlib
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from bert_core.errors import UserError
+from loops.files import sync, write_whole
+
+PREFIX = "ckpt"
+
+
+class Checkpoints:
+    """The checkpoints of one directory, newest last.
+
+    max_to_keep: at least 2 while training goes on, so that one whole checkpoint
+    stays while the next is written.
+    """
+
+    def __init__(self, directory: Path, state: tf.Module, max_to_keep: int = 3):
+        self._directory = directory
+        self._checkpoint = tf.train.Checkpoint(state=state)
+        directory.mkdir(parents=True, exist_ok=True)
+        _sweep(directory)
+        self._manager = tf.train.CheckpointManager(
+            self._checkpoint, str(directory), max_to_keep=max_to_keep, checkpoint_name=PREFIX
+        )
+
+    def save(self, step: int) -> None:
+        """Saves, syncs, marks; does nothing when the step is marked already."""
+        if step in marked_steps(self._directory):
+            return
+        self._manager.save(checkpoint_number=step)
+        files = _files_of(self._directory, step)
+        for file in files:
+            sync(file)
+        sync(self._directory)
+        entries = {
+            file.name: {"bytes": file.stat().st_size, "sha256": _sha256(file)} for file in files
+        }
+        marker = {"step": step, "tensorflow": tf.__version__, "files": entries}
+        write_whole(_marker(self._directory, step), json.dumps(marker, indent=2) + "\n")
+        self._remove_markers_of_deleted()
+
+    def restore_latest(self) -> int | None:
+        """Restores the newest whole checkpoint and returns its step.
+
+        None when there has never been one. A damaged one is passed over with a
+        warning; when all are damaged, UserError: never a silent fresh start.
+        """
+        steps = marked_steps(self._directory)
+        damaged = []
+        for step in reversed(steps):
+            problem = self._restore(step)
+            if problem is None:
+                for name in damaged:
+                    logging.warning("%s; going on from %s-%d", name, PREFIX, step)
+                return step
+            damaged.append(f"{self._directory / f'{PREFIX}-{step}'}: {problem}")
+            _remove(self._directory, step)
+        if damaged:
+            raise UserError(
+                f"{damaged[0]}; no whole checkpoint is left. Start again in another directory"
+            )
+        return None
+
+    def forget_after(self, step: int) -> None:
+        """Removes checkpoints of later steps, which will be saved again."""
+        for later in [s for s in marked_steps(self._directory) if s > step]:
+            _remove(self._directory, later)
+
+    def _restore(self, step: int) -> str | None:
+        problem = damage(self._directory, step)
+        if problem is not None:
+            return problem
+        try:
+            status = self._checkpoint.read(str(self._directory / f"{PREFIX}-{step}"))
+            status.assert_consumed().expect_partial()
+        # What TensorFlow raises for a bad file varies: IndexError, DataLossError, ...
+        except Exception as error:
+            return f"cannot be restored ({type(error).__name__})"
+        return None
+
+    def _remove_markers_of_deleted(self) -> None:
+        for step in marked_steps(self._directory):
+            if not (self._directory / f"{PREFIX}-{step}.index").exists():
+                _marker(self._directory, step).unlink()
+
+
+def latest_whole(directory: Path) -> Path:
+    """The newest undamaged checkpoint's path prefix, for readers of its variables."""
+    problems = []
+    for step in reversed(marked_steps(directory)):
+        problem = damage(directory, step)
+        if problem is None:
+            for earlier in problems:
+                logging.warning("%s; reading %s-%d", earlier, PREFIX, step)
+            return directory / f"{PREFIX}-{step}"
+        problems.append(f"{PREFIX}-{step}: {problem}")
+    raise UserError(
+        f"{directory}: holds no whole checkpoint"
+        + (f" ({problems[0]})" if problems else "")
+        + "; name a run directory that training has saved into"
+    )
+
+
+def marked_steps(directory: Path) -> list[int]:
+    """The steps that have a marker, ascending."""
+    names = [
+        path.stem.removeprefix(f"{PREFIX}-") for path in directory.glob(f"{PREFIX}-*.json")
+    ]
+    return sorted(int(name) for name in names if name.isdigit())
+
+
+def damage(directory: Path, step: int) -> str | None:
+    """What is wrong with a marked checkpoint, None for nothing."""
+    try:
+        entries = json.loads(_marker(directory, step).read_text())["files"]
+        expected = {name: (entry["bytes"], entry["sha256"]) for name, entry in entries.items()}
+    except (OSError, ValueError, KeyError, TypeError):
+        return "its marker cannot be read"
+    for name, (size, digest) in expected.items():
+        file = directory / Path(name).name
+        if not file.exists():
+            return f"{name} is missing"
+        if file.stat().st_size != size:
+            return f"{name} has {file.stat().st_size} bytes instead of {size}"
+        if _sha256(file) != digest:
+            return f"{name} is not what was saved (SHA-256 differs)"
+    return None
+
+
+def _sweep(directory: Path) -> None:
+    """Deletes what dead saves left and tells TensorFlow of the marked ones only."""
+    steps = marked_steps(directory)
+    keep = {_marker(directory, step).name for step in steps}
+    for step in steps:
+        keep |= {file.name for file in _files_of(directory, step)}
+    for file in directory.iterdir():
+        ours = file.name.startswith((f"{PREFIX}-", "checkpoint"))
+        if ours and file.is_file() and file.name not in keep:
+            file.unlink()
+    if steps:
+        names = [f"{PREFIX}-{step}" for step in steps]
+        tf.compat.v1.train.update_checkpoint_state(
+            str(directory), names[-1], all_model_checkpoint_paths=names
+        )
+
+
+def _remove(directory: Path, step: int) -> None:
+    """The marker first: from then on the rest is a leftover."""
+    _marker(directory, step).unlink(missing_ok=True)
+    sync(directory)
+    for file in _files_of(directory, step):
+        file.unlink()
+
+
+def _files_of(directory: Path, step: int) -> list[Path]:
+    names = [f"{PREFIX}-{step}.index", f"{PREFIX}-{step}.data-*"]
+    return sorted(path for name in names for path in directory.glob(name))
+
+
+def _marker(directory: Path, step: int) -> Path:
+    return directory / f"{PREFIX}-{step}.json"
+
+
+def _sha256(file: Path) -> str:
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def read_variables(prefix: Path) -> dict[str, Any]:
+    """All model variables of a checkpoint, "encoder/layers/0/..." -> array."""
+    reader = tf.train.load_checkpoint(str(prefix))
+    start, end = "state/model/", "/.ATTRIBUTES/VARIABLE_VALUE"
+    return {
+        key[len(start) : -len(end)]: reader.get_tensor(key)
+        for key in reader.get_variable_to_shape_map()
+        if key.startswith(start) and key.endswith(end) and "/.OPTIMIZER_SLOT" not in key
+    }

@@ -1,0 +1,71 @@
+"""What a person sees: header lines, then one progress line.
+
+On a terminal the line is rewritten in place; in a log it is a plain line now and then.
+"""
+
+import sys
+import time
+from collections.abc import Iterable
+
+_LOG_SECONDS = 20.0  # between plain lines
+_TERMINAL_SECONDS = 0.2
+
+
+class Progress:
+    """step/total, some values, tokens/s, time left."""
+
+    def __init__(self, total: int, first: int, items_a_step: int, unit: str):
+        self._total, self._items, self._unit = total, items_a_step, unit
+        self._terminal = sys.stdout.isatty()
+        self._shown = 0.0
+        self._start_time, self._start_step = time.monotonic(), first
+        self._paused = 0.0
+
+    def update(self, step: int, values: dict[str, float]) -> None:
+        """Shows the line when one is due, and at the last step."""
+        now = time.monotonic()
+        due = _TERMINAL_SECONDS if self._terminal else _LOG_SECONDS
+        if now - self._shown < due and step < self._total:
+            return
+        self._shown = now
+        done = step - self._start_step
+        seconds_a_step = (now - self._start_time - self._paused) / max(done, 1)
+        left = (self._total - step) * seconds_a_step
+        parts = [f"step {step:,}/{self._total:,}", *format_values(values)]
+        parts.append(f"{self._items / max(seconds_a_step, 1e-9):,.0f} {self._unit}/s")
+        parts.append(f"{format_seconds(left)} left")
+        line = "  ".join(parts)
+        if self._terminal:
+            print(f"\r\x1b[2K{line}", end="" if step < self._total else "\n", flush=True)
+        else:
+            print(line, flush=True)
+
+    def note(self, text: str) -> None:
+        """A line of its own, above the progress line."""
+        print(f"\r\x1b[2K{text}" if self._terminal else text, flush=True)
+
+    def pause(self, seconds: float) -> None:
+        """Time that is not training (evaluation, saving): kept out of the speed."""
+        self._paused += seconds
+
+
+def format_values(values: dict[str, float]) -> Iterable[str]:
+    """ "loss 5.123", with rates in short scientific form."""
+    for name, value in values.items():
+        words = name.replace("_", " ")
+        yield f"{words} {value:.1e}" if name == "learning_rate" else f"{words} {value:.3f}"
+
+
+def format_seconds(seconds: float) -> str:
+    """42 s, 3 min 20 s, 5 h 7 min."""
+    whole = int(round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def format_bytes(count: float) -> str:
+    """1.5 GB, 320 MB."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

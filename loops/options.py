@@ -1,0 +1,85 @@
+"""What the loops can be told, as frozen dataclasses. No TensorFlow here."""
+
+import dataclasses
+
+from bert_core.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class ScheduleOptions:
+    """Learning rate over a run (bert_core/schedule.py)."""
+
+    learning_rate: float
+    warmup_share: float = 0.06  # of all steps
+    decay_power: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.learning_rate > 0:
+            raise UserError(f"--learning_rate={self.learning_rate}: must be above 0")
+        if not 0 <= self.warmup_share < 1:
+            raise UserError(
+                f"--warmup_share={self.warmup_share}: must be at least 0 and below 1, "
+                "or training would end before the warmup does"
+            )
+        if not self.decay_power >= 0:
+            raise UserError(f"--decay_power={self.decay_power}: must be at least 0")
+
+
+@dataclasses.dataclass(frozen=True)
+class LengthOptions:
+    """How long to train: exactly one of the three is set."""
+
+    num_train_steps: int | None = None
+    num_epochs: float | None = None
+    max_minutes: float | None = None
+
+    def __post_init__(self) -> None:
+        given = {k: v for k, v in dataclasses.asdict(self).items() if v is not None}
+        if len(given) != 1:
+            names = ", ".join(f"--{name}" for name in dataclasses.asdict(self))
+            raise UserError(f"give exactly one of {names}; given: {', '.join(given) or 'none'}")
+        for name, value in given.items():
+            if not value > 0:
+                raise UserError(f"--{name}={value}: must be above 0")
+
+
+@dataclasses.dataclass(frozen=True)
+class LoopOptions:
+    """When to do what, in optimiser steps."""
+
+    steps_per_loop: int = 10  # steps a host call
+    eval_steps: int = 500  # between evaluations
+    checkpoint_steps: int = 500  # between checkpoints
+    max_to_keep: int = 3  # checkpoints
+    max_bad_steps: int = 0  # steps with a loss that is not finite to skip before stopping
+
+    def __post_init__(self) -> None:
+        for name in ("steps_per_loop", "eval_steps", "checkpoint_steps"):
+            if getattr(self, name) < 1:
+                raise UserError(f"--{name}={getattr(self, name)}: must be at least 1")
+        if self.max_to_keep < 2:
+            raise UserError(
+                f"--max_to_keep={self.max_to_keep}: must be at least 2, so that one whole "
+                "checkpoint stays while the next is written"
+            )
+        if self.max_bad_steps < 0:
+            raise UserError(f"--max_bad_steps={self.max_bad_steps}: must be at least 0")
+
+    def next_stop(self, step: int, num_train_steps: int) -> int:
+        """Where the host call that starts at `step` ends.
+
+        A function of the step alone, so an interrupted run makes the same calls and
+        logs the same means as one that was not.
+        """
+        intervals = (self.steps_per_loop, self.eval_steps, self.checkpoint_steps)
+        return min([num_train_steps, *((step // every + 1) * every for every in intervals)])
+
+
+@dataclasses.dataclass(frozen=True)
+class RuntimeOptions:
+    """The process, not the model."""
+
+    num_threads: int = 0  # 0: as many as the cores this process may use
+    xla: bool = False
+    verbose: bool = False
+    allow_drift: bool = False

@@ -1,0 +1,33 @@
+"""The commonest failure of masked-language-model pretraining, noticed and explained."""
+
+NEAR = 0.90  # loss above this share of the unigram entropy counts as on the plateau
+CHECK_AT = 0.25  # share of the steps after which a run should have left it
+
+
+def plateau_warning(
+    loss: float,
+    accuracy: float,
+    unigram_entropy: float,
+    top_token_share: float,
+    has_locality: bool,
+    learning_rate: float,
+) -> str | None:
+    """Why a run that has learned only word frequencies may be stuck; None if it is not.
+
+    loss and unigram_entropy are nats a token; a model that knows nothing but token
+    frequencies has loss = unigram entropy and accuracy = the most frequent token's share.
+    """
+    if loss < NEAR * unigram_entropy or accuracy > 1.5 * top_token_share:
+        return None
+    causes = []
+    if not has_locality:
+        causes.append("no locality: train with --locality=alibi")
+    causes.append(f"learning rate {learning_rate:.0e}: try half and twice as much")
+    causes.append("too few steps: train longer, with a smaller --batch_size")
+    causes.append("text that has no order: look into the corpus files")
+    reasons = "; ".join(f"({i}) {cause}" for i, cause in enumerate(causes, 1))
+    return (
+        f"warning: still on the unigram plateau (dev loss {loss:.2f}, unigram entropy "
+        f"{unigram_entropy:.2f}, masked accuracy {accuracy:.3f}). Likely causes in order: "
+        f"{reasons}"
+    )

@@ -1,0 +1,118 @@
+"""A run's own directory: everything needed to go on with it, or to use it.
+
+config.json            the architecture
+vocab.txt              the vocabulary; tokenizer_config.json says whether lowercased
+flags.txt              the command line, as a flagfile
+run.json               what the run's numbers depend on; a resume must agree with it
+checkpoints/           train state (loops/checkpoints.py)
+logs/                  TensorBoard
+metrics.jsonl          every logged number
+"""
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bert_core.config import BertConfig, read_config
+from bert_core.errors import UserError
+from loops.files import write_whole
+
+
+class RunDirectory:
+    """An output directory, locked for this process as long as it lives."""
+
+    def __init__(self, path: Path):
+        """Makes the directory and locks it; UserError when another process has it."""
+        if path.exists() and not path.is_dir():
+            raise UserError(f"--output_dir={path}: is a file; name a directory")
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            self._lock = (path / ".lock").open("a+")
+        except OSError as error:
+            raise UserError(
+                f"--output_dir={path}: cannot be written ({error.strerror})"
+            ) from None
+        try:
+            # The kernel drops it with the process, so a dead owner is no obstacle.
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.seek(0)
+            owner = self._lock.read().strip() or "unknown"
+            raise UserError(
+                f"--output_dir={path}: process {owner} is writing to it; wait or stop it"
+            ) from None
+        self._lock.truncate(0)
+        self._lock.write(str(os.getpid()))
+        self._lock.flush()
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+        self.best = path / "best"
+        self.logs = path / "logs"
+        self.metrics = path / "metrics.jsonl"
+
+    @property
+    def is_new(self) -> bool:
+        """Whether no run has been recorded here yet."""
+        return not (self.path / "run.json").exists()
+
+    def write(self, name: str, text: str) -> None:
+        write_whole(self.path / name, text)
+
+    def copy(self, source: Path) -> None:
+        """Copies a small file of another run under its own name."""
+        write_whole(self.path / source.name, source.read_bytes())
+
+    def record(self, values: Mapping[str, Any]) -> None:
+        """Writes run.json; with it the run exists."""
+        self.write("run.json", json.dumps(values, indent=2) + "\n")
+
+    def recorded(self) -> dict[str, Any]:
+        """run.json as it was written."""
+        return read_record(self.path)
+
+    def check_same(self, values: Mapping[str, Any], allow_drift: bool) -> list[str]:
+        """Compares what this process would record with what the run recorded.
+
+        Returns the differences, one line each; raises UserError when there are some
+        and `allow_drift` is false. The step count, once fixed, is not compared.
+        """
+        recorded = self.recorded()
+        drift = [
+            f"{name}: {recorded.get(name)!r} then, {value!r} now"
+            for name, value in values.items()
+            if recorded.get(name) != value
+        ]
+        if drift and not allow_drift:
+            raise UserError(
+                f"{self.path}: holds a run made with other settings ({'; '.join(drift)}); "
+                "use the same, another --output_dir, or --allow_drift to go on all the same"
+            )
+        return drift
+
+    def clear_unrecorded(self) -> None:
+        """Removes what a start that died before run.json was written may have left."""
+        for directory in (self.checkpoints, self.best, self.logs):
+            if directory.exists():
+                shutil.rmtree(directory)
+        self.metrics.unlink(missing_ok=True)
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """The run.json of a run directory."""
+    try:
+        return json.loads((path / "run.json").read_text(encoding="utf-8"))
+    except OSError:
+        raise UserError(f"{path}: is not a run directory (it has no run.json)") from None
+    except ValueError as error:
+        raise UserError(f"{path / 'run.json'}: is not JSON ({error})") from None
+
+
+def read_run_config(path: Path) -> BertConfig:
+    """The architecture of a run directory."""
+    if not path.is_dir():
+        raise UserError(f"{path}: no such run directory")
+    return read_config(path / "config.json")

@@ -1,0 +1,81 @@
+"""One optimiser step, and several of them in one call from the host.
+
+A step is a pure function of its state, batch and learning rate: dropout draws from
+(seed, step), so the same step gives the same result whenever it is run.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from bert_core.adamw import AdamW, clip_scale, global_norm
+from bert_core.adamw_options import AdamWOptions
+from bert_core.layers import fold_in
+
+
+class TrainState(tf.Module):
+    """All that a step changes, and all that a checkpoint holds."""
+
+    def __init__(self, model: tf.Module, options: AdamWOptions):
+        super().__init__(name="train_state")
+        self.model = model
+        self.optimizer = AdamW(model.trainable_variables, options)
+        self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
+
+
+class TrainSteps:
+    """Calls as many steps as it is given learning rates, in one `tf.function`.
+
+    steps(iterator, learning_rates) -> {name: float32 [n]}, a value a step: "x_sum"
+    and "x_weight" for each entry of the model's `sums`, and "gradient_norm" before
+    clipping. A step whose gradients are not finite changes nothing but the step count.
+    """
+
+    def __init__(self, state: TrainState, seed: int, jit_compile: bool):
+        self.num_traces = 0
+        self._columns: list[str] = []
+        self._state = state
+        self._seed = seed
+        self._update = tf.function(self._one_step, jit_compile=jit_compile, autograph=False)
+
+    def __call__(self, iterator: Any, learning_rates: Sequence[float]) -> dict[str, np.ndarray]:
+        rates = tf.constant(learning_rates, tf.float32)
+        rows = self._many_steps(iterator, rates).numpy()  # [n, columns]
+        return dict(zip(self._columns, rows.T, strict=True))
+
+    @tf.function(reduce_retracing=True)
+    def _many_steps(self, iterator: Any, learning_rates: tf.Tensor) -> tf.Tensor:
+        count = tf.shape(learning_rates)[0]
+        rows = tf.TensorArray(tf.float32, size=count)
+        for i in tf.range(count):
+            rows = rows.write(i, self._update(next(iterator), learning_rates[i]))
+        return rows.stack()
+
+    def _one_step(self, batch: Any, learning_rate: tf.Tensor) -> tf.Tensor:
+        self.num_traces += 1  # runs when traced, not when called
+        state = self._state
+        variables = state.model.trainable_variables
+        seed = fold_in([self._seed, 0], state.step)
+        with tf.GradientTape() as tape:
+            sums = state.model.sums(batch, seed)
+            loss_sum, weight = sums["loss"]
+            loss = loss_sum / weight
+        # Dense: the tied embedding is read by rows and as a whole, and its norm must
+        # count each row once.
+        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, variables)]
+        norm = global_norm(gradients)
+
+        def apply() -> None:
+            scale = clip_scale(norm, state.optimizer.options.clip_norm)
+            clipped = [g * scale for g in gradients]
+            state.optimizer.apply(variables, clipped, state.step, learning_rate)
+
+        tf.cond(tf.math.is_finite(norm), apply, lambda: None)
+        state.step.assign_add(1)
+        values: dict[str, tf.Tensor] = {"gradient_norm": norm}
+        for name, (total, total_weight) in sums.items():
+            values |= {f"{name}_sum": total, f"{name}_weight": total_weight}
+        self._columns = list(values)
+        return tf.stack(list(values.values()))

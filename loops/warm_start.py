@@ -1,0 +1,50 @@
+"""Starting from the weights of another run, with a report of every variable."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from bert_core.errors import UserError
+from bert_core.names import named_variables
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadReport:
+    """What became of each variable, by name."""
+
+    loaded: list[str]
+    fresh: list[str]  # in the model, not in the checkpoint
+    ignored: list[str]  # in the checkpoint, not in the model
+
+    def lines(self) -> list[str]:
+        """One line a kind; the few names that matter are spelled out."""
+        lines = [f"loaded {len(self.loaded)} variables"]
+        for kind, names in (("newly initialised", self.fresh), ("ignored", self.ignored)):
+            lines.append(f"{kind} {len(names)}" + (f": {', '.join(names)}" if names else ""))
+        return lines
+
+
+def load_weights(model: tf.Module, values: Mapping[str, np.ndarray], where: Path) -> LoadReport:
+    """Assigns `values` to the model's variables of the same name.
+
+    Raises UserError when an encoder variable is missing or a shape differs; nothing
+    is assigned then.
+    """
+    variables = named_variables(model)
+    loaded = [name for name in variables if name in values]
+    fresh = [name for name in variables if name not in values]
+    missing = [name for name in fresh if name.startswith("encoder/")]
+    if missing:
+        raise UserError(f"{where}: has no {missing[0]}; it does not hold this encoder")
+    for name in loaded:
+        if tuple(values[name].shape) != tuple(variables[name].shape):
+            raise UserError(
+                f"{where}: {name} has shape {list(values[name].shape)}, "
+                f"the model needs {list(variables[name].shape)}"
+            )
+    for name in loaded:
+        variables[name].assign(values[name])
+    return LoadReport(loaded, fresh, [name for name in values if name not in variables])

@@ -1,0 +1,147 @@
+"""From a folder of text to an open token store, made once and cached.
+
+    CACHE_DIR/KEY/vocab.txt    the vocabulary
+    CACHE_DIR/KEY/summary.txt  what the corpus was
+    CACHE_DIR/KEY/store/       the token store
+
+KEY is a hash of the corpus's bytes and of every option that matters here, so another
+corpus or another option is another entry.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from bert_core.errors import UserError
+from pipelines.corpus import ReadingNotes, fingerprint, read_documents
+from pipelines.corpus_summary import CorpusSummary
+from pipelines.options import CorpusOptions, StoreOptions
+from pipelines.progress import Progress
+from pipelines.token_store import StoreError, TokenStore, open_store
+from pipelines.token_store_builder import build_store
+from pipelines.tokenizer import Tokenizer
+from pipelines.vocabulary import Vocabulary, read_vocabulary
+from pipelines.vocabulary_learner import learn_vocabulary
+
+Say = Callable[[str], None]
+
+
+class PreparedCorpus(NamedTuple):
+    """All that pretraining needs to know of a corpus."""
+
+    vocabulary: Vocabulary
+    store: TokenStore
+    fingerprint: str  # SHA-256 of the corpus
+
+
+def prepare(corpus: CorpusOptions, options: StoreOptions, say: Say) -> PreparedCorpus:
+    """Opens the cached store of a corpus, or makes it first; `say` gets lines to show.
+
+    A damaged entry is named and made again. Two processes that want the same entry
+    take turns. Raises UserError for what is wrong with the corpus or the options.
+    """
+    corpus_fingerprint = fingerprint(corpus)
+    entry = options.cache_dir.expanduser() / _key(corpus_fingerprint, options)
+    try:
+        entry.mkdir(parents=True, exist_ok=True)
+        lock = (entry / ".lock").open("w")
+    except OSError as error:
+        raise UserError(f"--cache_dir: {entry} cannot be written ({error.strerror})") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            say(f"another process prepares {entry}; waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        vocabulary = _vocabulary(corpus, options, entry, say)
+        try:
+            store = open_store(
+                entry / "store", vocabulary.sha256, corpus_fingerprint, options.dev_fraction
+            )
+        except StoreError as error:
+            if (entry / "store").exists():
+                say(f"warning: {error}")
+            _build(corpus, options, entry, vocabulary, corpus_fingerprint, say)
+            store = open_store(
+                entry / "store", vocabulary.sha256, corpus_fingerprint, options.dev_fraction
+            )
+        else:
+            say(f"token store {entry / 'store'}")
+    for line in (entry / "summary.txt").read_text(encoding="utf-8").splitlines():
+        say(line)
+    return PreparedCorpus(vocabulary, store, corpus_fingerprint)
+
+
+def _key(corpus_fingerprint: str, options: StoreOptions) -> str:
+    """Names the cache entry of a corpus under these options."""
+    if options.vocab_file is None:
+        vocabulary = f"learn {options.vocab_size}"
+    else:
+        vocabulary = read_vocabulary(options.vocab_file, options.lower_case).sha256
+    parts = [corpus_fingerprint, vocabulary, options.lower_case, options.dev_fraction]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def _vocabulary(
+    corpus: CorpusOptions, options: StoreOptions, entry: Path, say: Say
+) -> Vocabulary:
+    """The entry's vocabulary; brought or learned first if it has none that is whole."""
+    if options.vocab_file is not None:
+        return read_vocabulary(options.vocab_file, options.lower_case)
+    path = entry / "vocab.txt"
+    if path.exists():
+        try:
+            return read_vocabulary(path, options.lower_case)
+        except UserError as error:
+            say(f"warning: {error}; learning it again")
+    started = time.monotonic()
+    documents = _watched(read_documents(corpus), "learning a vocabulary", say)
+    tokens = learn_vocabulary(documents, options.vocab_size, options.lower_case)
+    vocabulary = Vocabulary(tuple(tokens), options.lower_case)
+    beside = path.with_suffix(".tmp")
+    vocabulary.write(beside)
+    os.replace(beside, path)
+    seconds = time.monotonic() - started
+    say(f"learned a vocabulary of {vocabulary.size:,} word pieces in {seconds:.0f} s")
+    return vocabulary
+
+
+def _build(
+    corpus: CorpusOptions,
+    options: StoreOptions,
+    entry: Path,
+    vocabulary: Vocabulary,
+    corpus_fingerprint: str,
+    say: Say,
+) -> None:
+    notes = ReadingNotes()
+    summary = CorpusSummary(corpus, notes)
+
+    def summarised() -> Iterator[str]:
+        for document in read_documents(corpus, notes):
+            summary.add(document)
+            yield document
+
+    started = time.monotonic()
+    build_store(
+        _watched(summarised(), "tokenising", say),
+        Tokenizer(vocabulary),
+        entry / "store",
+        corpus_fingerprint=corpus_fingerprint,
+        dev_fraction=options.dev_fraction,
+    )
+    say(f"wrote {entry / 'store'} in {time.monotonic() - started:.0f} s")
+    (entry / "summary.txt").write_text("\n".join(summary.lines()) + "\n", encoding="utf-8")
+
+
+def _watched(documents: Iterator[str], what: str, say: Say) -> Iterator[str]:
+    """The documents, with a line of progress now and then."""
+    progress = Progress(say=say)
+    for count, document in enumerate(documents, 1):
+        progress(lambda count=count: f"{what}: {count:,} documents")  # type: ignore[misc]
+        yield document

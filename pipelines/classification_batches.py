@@ -1,0 +1,193 @@
+"""Batches of labelled texts of similar length, so that little of them is padding.
+
+Which examples a step sees is a pure function of (seed, step): a run can begin at
+any step, and sees from there what an uninterrupted run would have seen.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from bert_core.batch import ClassificationBatch
+from bert_core.errors import UserError
+from pipelines.options import ClassificationOptions
+from pipelines.tokenized import TokenizedTexts
+from pipelines.vocabulary import Vocabulary
+
+LENGTH_STEP = 32  # padded lengths are its multiples, so a model is traced for few shapes
+POOL_BATCHES = 50  # sorted by length at once: little padding, and still well mixed
+
+
+class Bucketed(NamedTuple):
+    """The examples of one batch, and the length all are padded to."""
+
+    indices: np.ndarray  # [<= B] int64
+    padded_length: int  # S
+
+
+def plan_epoch(
+    lengths: np.ndarray, batch_size: int, max_seq_length: int, seed: int, epoch: int
+) -> list[Bucketed]:
+    """The batches of an epoch, ceil(n / batch_size) of them; a pure function.
+
+    A permutation of all examples seeded by (seed, epoch) is cut into pools, each
+    pool is sorted by length and cut into batches, and the batches are shuffled.
+
+    Args:
+      lengths: [n] integers of at most `max_seq_length`.
+
+    Returns:
+      Batches in which every example occurs once. All are full but one, which may
+      stand anywhere.
+    """
+    random = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, epoch])))
+    permutation = random.permutation(len(lengths))
+    batches = []
+    for start in range(0, len(lengths), POOL_BATCHES * batch_size):
+        pool = permutation[start : start + POOL_BATCHES * batch_size]
+        # Stable: how an unstable sort leaves equals depends on the processor.
+        shortest_first = pool[np.argsort(lengths[pool], kind="stable")]
+        batches += _in_batches(shortest_first, lengths, batch_size, max_seq_length)
+    return [batches[place] for place in random.permutation(len(batches))]
+
+
+def training_batches(
+    texts: TokenizedTexts,
+    label_ids: np.ndarray,
+    vocabulary: Vocabulary,
+    options: ClassificationOptions,
+    first_step: int,
+    num_steps: int,
+) -> tf.data.Dataset:
+    """ClassificationBatches of the steps `first_step` to `num_steps - 1`.
+
+    The batch of a step is the same whichever step the run began with. Its first
+    dimension is always B; rows that only fill it up have example_weights 0.
+
+    Args:
+      texts: n texts, tokenized for `options.max_seq_length`.
+      label_ids: [n] int32.
+
+    Raises:
+      UserError: there are no texts.
+    """
+    if not len(texts):
+        raise UserError("there are no training examples")
+    lengths = _checked_lengths(texts, options.max_seq_length)
+    steps_per_epoch = -(-len(texts) // options.batch_size)
+
+    @functools.lru_cache(maxsize=2)
+    def plan(epoch: int) -> list[Bucketed]:
+        return plan_epoch(
+            lengths, options.batch_size, options.max_seq_length, options.seed, epoch
+        )
+
+    def batch_of(step: int) -> ClassificationBatch:
+        epoch, place = divmod(step, steps_per_epoch)
+        return assemble(texts, label_ids, plan(epoch)[place], options.batch_size, vocabulary)
+
+    return _dataset(batch_of, range(first_step, num_steps), options.batch_size)
+
+
+def evaluation_batches(
+    texts: TokenizedTexts,
+    label_ids: np.ndarray | None,
+    vocabulary: Vocabulary,
+    options: ClassificationOptions,
+) -> tuple[tf.data.Dataset, np.ndarray]:
+    """Every example once, the longest first, and the order they come in.
+
+    Longest first, a batch too large for the memory fails at the start.
+
+    Args:
+      label_ids: [n] int32, or None to predict: all label_ids are then 0.
+
+    Returns:
+      A dataset of ClassificationBatches as in `training_batches`, and `order`, [n]
+      int64: row i of all batches laid end to end is example `order[i]`, and the
+      rows from n on only fill up. So `result[order] = rows[:n]` is the input order.
+    """
+    lengths = _checked_lengths(texts, options.max_seq_length)
+    longest_first = np.argsort(-lengths, kind="stable")
+    batches = _in_batches(longest_first, lengths, options.batch_size, options.max_seq_length)
+    labels = np.zeros(len(texts), np.int32) if label_ids is None else label_ids
+
+    def batch_of(place: int) -> ClassificationBatch:
+        return assemble(texts, labels, batches[place], options.batch_size, vocabulary)
+
+    return _dataset(batch_of, range(len(batches)), options.batch_size), longest_first
+
+
+def assemble(
+    texts: TokenizedTexts,
+    label_ids: np.ndarray,
+    bucket: Bucketed,
+    batch_size: int,
+    vocabulary: Vocabulary,
+) -> ClassificationBatch:
+    """One batch as NumPy arrays: `[CLS] a [SEP]` or `[CLS] a [SEP] b [SEP]`, padded.
+
+    Segment ids are 1 for b and its [SEP], else 0. Rows past the bucket's examples
+    are `[CLS] [SEP]` of weight 0: a row without any token could come out as NaN.
+    """
+    cls, sep = [vocabulary.cls_id], [vocabulary.sep_id]
+    shape = (batch_size, bucket.padded_length)
+    input_ids = np.full(shape, vocabulary.pad_id, np.int32)
+    input_ids[:, :2] = cls + sep
+    first_lengths = np.full((batch_size, 1), 2)  # of [CLS] a [SEP]
+    lengths = first_lengths.copy()
+    for row, index in enumerate(bucket.indices):
+        first = texts.first[index]
+        pair = [texts.second[index], sep] if texts.second is not None else []
+        tokens = np.concatenate([cls, first, sep, *pair])
+        input_ids[row, : len(tokens)] = tokens
+        first_lengths[row], lengths[row] = len(first) + 2, len(tokens)
+    positions = np.arange(bucket.padded_length)[None]
+    num_examples = len(bucket.indices)
+    filling = (0, batch_size - num_examples)
+    return ClassificationBatch(
+        input_ids=input_ids,
+        input_mask=(positions < lengths).astype(np.int32),
+        segment_ids=((positions >= first_lengths) & (positions < lengths)).astype(np.int32),
+        label_ids=np.pad(label_ids[bucket.indices].astype(np.int32), filling),
+        example_weights=np.pad(np.ones(num_examples, np.float32), filling),
+    )
+
+
+def _in_batches(
+    ordered: np.ndarray, lengths: np.ndarray, batch_size: int, max_seq_length: int
+) -> list[Bucketed]:
+    batches = []
+    for start in range(0, len(ordered), batch_size):
+        rows = ordered[start : start + batch_size]
+        padded_length = -(-int(lengths[rows].max()) // LENGTH_STEP) * LENGTH_STEP
+        batches.append(Bucketed(rows, min(padded_length, max_seq_length)))
+    return batches
+
+
+def _checked_lengths(texts: TokenizedTexts, max_seq_length: int) -> np.ndarray:
+    lengths = texts.lengths
+    if len(lengths) and lengths.max() > max_seq_length:
+        raise ValueError(f"tokenized to {lengths.max()} tokens, batched to {max_seq_length}")
+    return lengths
+
+
+def _dataset(
+    batch_of: Callable[[int], ClassificationBatch], steps: range, batch_size: int
+) -> tf.data.Dataset:
+    """`batch_of(step)` for each step, in order, made a little ahead of their use."""
+    ids = tf.TensorSpec([batch_size, None], tf.int32)
+    signature = ClassificationBatch(
+        input_ids=ids,
+        input_mask=ids,
+        segment_ids=ids,
+        label_ids=tf.TensorSpec([batch_size], tf.int32),
+        example_weights=tf.TensorSpec([batch_size], tf.float32),
+    )
+    batches = tf.data.Dataset.from_generator(
+        lambda: map(batch_of, steps), output_signature=signature
+    )
+    return batches.prefetch(2)

@@ -1,0 +1,248 @@
+"""Labelled texts from .jsonl, .csv and .tsv files, and how they are split."""
+
+import csv
+import gzip
+import itertools
+import json
+import re
+import zlib
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bert_core.errors import UserError
+from pipelines.options import ExamplesOptions
+
+MAX_FIELD = 16 * 2**20  # of a text or a line; past this it is an unclosed quote or no text
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
+
+
+class Example(NamedTuple):
+    """A text, or a pair of texts, and its label as it stands in the file."""
+
+    text: str  # may be empty
+    text_pair: str | None  # None where options name no second column
+    label: str | None  # None where labels are not read
+
+
+def read_examples(
+    path: Path, options: ExamplesOptions, require_labels: bool = True
+) -> list[Example]:
+    """Reads a `.jsonl`, `.csv` or `.tsv` file, each optionally with `.gz` added.
+
+    CSV and TSV have a header and follow the csv module's quoting, strictly: a
+    stray quote is an error, not a silently swallowed row. Blank lines are skipped.
+    Labels lose surrounding blanks; JSON's 1 and true become "1" and "true".
+
+    Args:
+      path: UTF-8, with or without a byte-order mark.
+      options: the columns (fields, in JSON) to read; others are ignored.
+      require_labels: False does not look at labels at all, for prediction.
+
+    Raises:
+      UserError: naming file and line, for whatever does not fit the above.
+    """
+    path = Path(path)
+    suffix = Path(path.name.lower().removesuffix(".gz")).suffix
+    if suffix not in (".jsonl", *DELIMITERS):
+        raise UserError(
+            f"{path}: unknown kind of file; give .jsonl, .csv or .tsv, with or without .gz"
+        )
+    pair, label = options.text_pair_column, options.label_column
+    columns = [options.text_column, *([pair] if pair else []), *([label] * require_labels)]
+    if suffix == ".jsonl":
+        records = _json_records(path, columns)
+    else:
+        records = _csv_records(path, columns, DELIMITERS[suffix])
+    examples = [
+        Example(
+            text=_text(record[options.text_column], options.text_column, where),
+            text_pair=_text(record[pair], pair, where) if pair else None,
+            label=_label(record[label], label, where) if require_labels else None,
+        )
+        for where, record in records
+    ]
+    if not examples:
+        raise UserError(f"{path}: holds no examples")
+    return examples
+
+
+def label_names(examples: Sequence[Example]) -> list[str]:
+    """The distinct labels of the training examples, sorted; as numbers if all are.
+
+    Raises:
+      UserError: fewer than two labels.
+    """
+    names = {example.label for example in examples if example.label is not None}
+    if len(names) < 2:
+        found = f"only the label {names.pop()!r}" if names else "no labels"
+        raise UserError(f"the training examples hold {found}; a classifier needs two or more")
+    if all(re.fullmatch(r"-?[0-9]{1,18}", name) for name in names):
+        return sorted(names, key=lambda name: (int(name), name))
+    return sorted(names)
+
+
+def label_ids(examples: Sequence[Example], names: Sequence[str], where: str) -> np.ndarray:
+    """The place of each example's label in `names`, [n] int32.
+
+    Raises:
+      UserError: a label that is not in `names`; `where` names the examples' file.
+    """
+    ids: dict[str | None, int] = {name: index for index, name in enumerate(names)}
+    for number, example in enumerate(examples, start=1):
+        if example.label not in ids:
+            raise UserError(
+                f"{where}: label {example.label!r} of example {number} is not among the "
+                f"labels trained on: {_shown(names)}"
+            )
+    return np.array([ids[example.label] for example in examples], np.int32)
+
+
+def split_dev(
+    examples: Sequence[Example], fraction: float, seed: int
+) -> tuple[list[Example], list[Example]]:
+    """Sets a share of each label's examples aside: (train, dev), in input order.
+
+    A pure function of its arguments. Examples of the same text (and second text)
+    go to one side together, whatever their labels. Each label with two different
+    texts or more has at least one on each side; with fewer, it stays in train.
+
+    Raises:
+      UserError: the fraction is not in (0, 1), or nothing can be set aside.
+    """
+    if not 0 < fraction < 1:
+        raise UserError(f"dev fraction {fraction}: must be above 0 and below 1")
+    same_text = defaultdict(list)
+    for index, example in enumerate(examples):
+        same_text[example.text, example.text_pair].append(index)
+    groups_of_label = defaultdict(list)
+    for group in same_text.values():
+        groups_of_label[examples[group[0]].label or ""].append(group)
+
+    random = np.random.Generator(np.random.Philox(np.random.SeedSequence(seed)))
+    dev: set[int] = set()
+    for _, groups in sorted(groups_of_label.items()):
+        shuffled = [groups[place] for place in random.permutation(len(groups))]
+        dev.update(_take(shuffled, fraction))
+    if not dev:
+        raise UserError("too few different texts to set some aside; give a dev file instead")
+    return (
+        [example for index, example in enumerate(examples) if index not in dev],
+        [example for index, example in enumerate(examples) if index in dev],
+    )
+
+
+def majority_baseline(train_labels: Sequence[Any], test_labels: Sequence[Any]) -> float:
+    """Accuracy of always answering the most frequent training label, in [0, 1]."""
+    names, counts = np.unique(np.asarray(train_labels), return_counts=True)
+    return float(np.mean(np.asarray(test_labels) == names[np.argmax(counts)]))
+
+
+def _take(groups: list[list[int]], fraction: float) -> list[int]:
+    """Indices from the first groups that fit into the share; never all groups."""
+    wanted = round(fraction * sum(map(len, groups)))
+    taken: list[int] = []
+    left = len(groups)
+    for group in groups:
+        if left > 1 and len(taken) + len(group) <= wanted:
+            taken += group
+            left -= 1
+    return taken if taken or left < 2 else min(groups, key=len)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """Decoded lines with their ends. Decoding by line gives errors a line number."""
+    opener = gzip.open if path.name.lower().endswith(".gz") else open
+    try:
+        with opener(path, "rb") as stream:
+            for number in itertools.count(1):
+                line = stream.readline(MAX_FIELD + 1)
+                if not line:
+                    return
+                where = f"{path}, line {number}"
+                if len(line) > MAX_FIELD:
+                    raise UserError(f"{where}: is longer than {MAX_FIELD} bytes")
+                if b"\0" in line:
+                    raise UserError(f"{where}: holds a zero byte; save the file as UTF-8 text")
+                try:
+                    yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+                except UnicodeDecodeError:
+                    raise UserError(f"{where}: is not UTF-8; convert the file") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise UserError(f"{path}: is not a whole gzip file ({error})") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _json_records(path: Path, columns: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for number, line in enumerate(_lines(path), start=1):
+        if not line.strip():
+            continue
+        where = f"{path}, line {number}"
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            reason = getattr(error, "msg", error)  # without a line number, 1 always
+            raise UserError(f"{where}: is not JSON ({reason})") from None
+        if not isinstance(record, dict):
+            raise UserError(f"{where}: must be a JSON object with {_shown(columns)}")
+        _check_columns(columns, list(record), where)
+        yield where, record
+
+
+def _csv_records(
+    path: Path, columns: list[str], delimiter: str
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    before = csv.field_size_limit(MAX_FIELD)  # a setting of the whole process
+    rows = csv.reader(_lines(path), delimiter=delimiter, strict=True)
+    header: list[str] = []
+    where = f"{path}, line 1"
+    try:
+        for row in rows:
+            if row and not header:
+                header = row
+                _check_columns(columns, header, where)
+            elif row:
+                if len(row) != len(header):
+                    raise UserError(
+                        f"{where}: has {len(row)} fields where the header has {len(header)}"
+                    )
+                yield where, dict(zip(header, row, strict=True))
+            where = f"{path}, line {rows.line_num + 1}"  # where the next row starts
+    except csv.Error as error:
+        raise UserError(f"{where}: {error}; are its quotes balanced?") from None
+    finally:
+        csv.field_size_limit(before)
+
+
+def _check_columns(columns: list[str], found: list[str], where: str) -> None:
+    for column in columns:
+        if found.count(column) != 1:
+            problem = "appears twice" if column in found else "is missing"
+            raise UserError(f"{where}: column {column!r} {problem}; found {_shown(found)}")
+
+
+def _text(text: Any, column: str, where: str) -> str:
+    if not isinstance(text, str):
+        raise UserError(f"{where}: {column!r} must be a string, not {_shown([text])}")
+    if re.search("[\ud800-\udfff]", text):  # JSON's escapes can spell half a character
+        raise UserError(f"{where}: {column!r} holds an unpaired surrogate")
+    return text
+
+
+def _label(label: Any, column: str, where: str) -> str:
+    if isinstance(label, int):  # bool too
+        label = json.dumps(label)
+    label = _text(label, column, where).strip()
+    if not label:
+        raise UserError(f"{where}: the label in {column!r} is empty")
+    return label
+
+
+def _shown(values: Sequence[Any]) -> str:
+    """Values for an error: on one line, and not a screenful."""
+    shown = ", ".join(map(repr, values[:20]))
+    return shown[:300] + ("..." if len(values) > 20 or len(shown) > 300 else "")

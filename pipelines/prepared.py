@@ -1,0 +1,204 @@
+"""Writes a dataset out as plain files: a corpus folder and labelled examples.
+
+    DIR/corpus/NAME-00000.txt   one document a line, for pretraining
+    DIR/train.jsonl, ...        {"text": ..., "label": ...} a line, one file a split
+    DIR/labels.txt              the label names, one a line
+    DIR/source.json             what it was made from, counts, and the size of each file
+
+The directory is written beside its final place and renamed, so it is whole or absent.
+"""
+
+import collections
+import contextlib
+import dataclasses
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from bert_core.errors import UserError
+from pipelines.cleaning import fold_whitespace
+from pipelines.progress import Progress
+
+FORMAT = 1
+MAX_FILE_BYTES = 64 * 2**20  # of one corpus file
+SPLITS = ("train", "validation", "test")
+
+
+class Document(NamedTuple):
+    """One text of a source. Train and corpus texts go to the corpus, the others do not.
+
+    Labelled ones are also examples, in the file of their split.
+    """
+
+    text: str
+    split: str  # "corpus", or one of SPLITS
+    label: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A dataset: its documents, and what identifies the version of them."""
+
+    name: str
+    identity: dict[str, str]
+    documents: Iterable[Document]
+    label_names: tuple[str, ...] = ()  # empty: those seen, sorted
+
+
+def write_source(source: Source, data_dir: Path, overwrite: bool) -> dict[str, Any]:
+    """Fills `data_dir`, unless it holds this very source already; returns `source.json`."""
+    target = data_dir.expanduser().resolve()
+    if not overwrite and (present := _already_there(target, source)):
+        print(f"{data_dir}: holds {source.name} already, nothing to do")
+        return present
+    _refuse_foreign(target, overwrite)
+    partial = target.with_name(f"{target.name}.partial-{os.getpid()}")
+    retired = target.with_name(f"{target.name}.old-{os.getpid()}")
+    try:
+        partial.mkdir(parents=True)
+        record = _write_files(source, partial)
+        if target.exists():
+            target.rename(retired)
+        partial.rename(target)
+    except OSError as error:
+        raise UserError(f"{data_dir}: cannot be written ({error.strerror})") from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    shutil.rmtree(retired, ignore_errors=True)
+    return record
+
+
+def describe(record: dict[str, Any], data_dir: Path) -> list[str]:
+    """Lines to print about a prepared directory."""
+    lines = [
+        f"{data_dir}: {record['dataset']}, {record['documents']:,} documents and "
+        f"{record['characters']:,} characters in corpus/"
+    ]
+    for split, counts in record["examples"].items():
+        named = ", ".join(f"{label} {count:,}" for label, count in counts.items())
+        lines.append(f"  {split}.jsonl: {sum(counts.values()):,} examples ({named})")
+    return lines
+
+
+def _already_there(target: Path, source: Source) -> dict[str, Any] | None:
+    """The record of `target` if it is this source, whole; None if it is something else."""
+    try:
+        record = json.loads((target / "source.json").read_text(encoding="utf-8"))
+        same = record["format"] == FORMAT and record["identity"] == source.identity
+        sizes = record["files"].items()
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return None
+    if not same:
+        return None
+    for name, size in sizes:
+        file = target / name
+        if not file.is_file() or file.stat().st_size != size:
+            raise UserError(f"{file}: missing or changed since it was written; --overwrite")
+    return record
+
+
+def _refuse_foreign(target: Path, overwrite: bool) -> None:
+    """Nothing is ever deleted that this program did not write."""
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise UserError(f"{target}: is a file; --data_dir names a directory to write")
+    names = {path.name for path in target.iterdir()}
+    ours = {"corpus", "labels.txt", "source.json", *(f"{split}.jsonl" for split in SPLITS)}
+    if names and not overwrite:
+        raise UserError(f"{target}: is not empty; choose another --data_dir, or --overwrite")
+    if names and (names - ours or "source.json" not in names):
+        stranger = min(names - ours, default="no source.json")
+        raise UserError(
+            f"{target}: was not written by this program ({stranger}), so it is not "
+            "overwritten; choose another --data_dir"
+        )
+
+
+def _write_files(source: Source, directory: Path) -> dict[str, Any]:
+    """Everything but the rename; returns what it writes as `source.json`."""
+    progress = Progress()
+    with _Writer(directory, source.name) as written:
+        for document in source.documents:
+            written.add(document)
+            progress(lambda: f"{written.documents:,} documents written")
+    if not written.documents:
+        raise UserError(f"--dataset={source.name}: has no text to pretrain on")
+    seen: set[str] = set().union(*written.labels.values())
+    names = [name for name in source.label_names if name in seen] or sorted(seen)
+    if names:
+        (directory / "labels.txt").write_text("".join(f"{n}\n" for n in names), "utf-8")
+    files = sorted(path for path in directory.rglob("*") if path.is_file())
+    record = {
+        "format": FORMAT,
+        "dataset": source.name,
+        "identity": source.identity,
+        "documents": written.documents,
+        "characters": written.characters,
+        "examples": {
+            split: {name: counts[name] for name in names}
+            for split, counts in written.labels.items()
+        },
+        "files": {
+            path.relative_to(directory).as_posix(): path.stat().st_size for path in files
+        },
+    }
+    (directory / "source.json").write_text(json.dumps(record, indent=2) + "\n", "utf-8")
+    return record
+
+
+class _Writer:
+    """The open files of a directory under way, and what went into them."""
+
+    def __init__(self, directory: Path, name: str) -> None:
+        self._directory = directory
+        self._stem = re.sub(r"[^\w.-]", "_", name)
+        self._files = contextlib.ExitStack()
+        self._examples: dict[str, BinaryIO] = {}
+        self._corpus: BinaryIO | None = None
+        self._corpus_bytes = self._corpus_files = 0
+        self.documents = self.characters = 0
+        self.labels: dict[str, collections.Counter[str]] = {}
+
+    def __enter__(self) -> "_Writer":
+        (self._directory / "corpus").mkdir()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._files.close()
+
+    def add(self, document: Document) -> None:
+        # What a reader of the corpus would refuse does not get into it.
+        text = fold_whitespace(document.text.replace("\0", " "))
+        text = text.encode("utf-8", "replace").decode("utf-8")
+        if not text:
+            return
+        if document.split in ("train", "corpus"):
+            self._add_to_corpus(text)
+        if document.split in SPLITS and document.label is not None:
+            self._add_example(document.split, text, fold_whitespace(document.label))
+
+    def _add_to_corpus(self, text: str) -> None:
+        if self._corpus is None or self._corpus_bytes > MAX_FILE_BYTES:
+            name = f"{self._stem}-{self._corpus_files:05d}.txt"
+            self._corpus = self._open(self._directory / "corpus" / name)
+            self._corpus_files += 1
+            self._corpus_bytes = 0
+        self._corpus_bytes += self._corpus.write(text.encode() + b"\n")
+        self.documents += 1
+        self.characters += len(text)
+
+    def _add_example(self, split: str, text: str, label: str) -> None:
+        if split not in self._examples:
+            self._examples[split] = self._open(self._directory / f"{split}.jsonl")
+            self.labels[split] = collections.Counter()
+        line = json.dumps({"text": text, "label": label}, ensure_ascii=False)
+        self._examples[split].write(line.encode() + b"\n")
+        self.labels[split][label] += 1
+
+    def _open(self, path: Path) -> BinaryIO:
+        return self._files.enter_context(path.open("wb"))

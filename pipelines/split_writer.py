@@ -1,0 +1,88 @@
+"""Writes one split of a token store: ids to `.npy` shards, counted on the way."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bert_core.errors import UserError
+from pipelines.token_store import file_sha256
+from pipelines.vocabulary import Vocabulary
+
+
+class SplitWriter:
+    """Collects the ids of one split, writes them shard by shard, counts them."""
+
+    def __init__(
+        self, name: str, directory: Path, vocabulary: Vocabulary, shard_tokens: int
+    ) -> None:
+        self.documents = 0
+        self.tokens = 0
+        self.shards: list[dict[str, Any]] = []
+        self._name = name
+        self._directory = directory
+        self._vocabulary = vocabulary
+        self._shard_tokens = shard_tokens
+        self._dtype = store_dtype(vocabulary)
+        self._counts = np.zeros(vocabulary.size, np.int64)
+        self._pending: list[np.ndarray] = []
+        self._pending_tokens = 0
+
+    def append(self, documents: int, ids: np.ndarray) -> None:
+        self.documents += documents
+        self.tokens += len(ids)
+        self._counts += np.bincount(ids, minlength=len(self._counts))
+        self._pending.append(ids.astype(self._dtype))
+        self._pending_tokens += len(ids)
+        if self._pending_tokens >= self._shard_tokens:
+            self._flush()
+
+    def close(self) -> None:
+        if self._pending_tokens:
+            self._flush()
+        if not self.tokens:
+            raise UserError(
+                f"the {self._name} split of the corpus has no tokens; bring more text"
+            )
+
+    def _flush(self) -> None:
+        path = self._directory / f"{self._name}-{len(self.shards):05d}.npy"
+        ids = np.concatenate(self._pending)
+        with disk_errors(path), path.open("wb") as file:
+            np.save(file, ids, allow_pickle=False)
+            file.flush()
+            os.fsync(file.fileno())
+        self.shards.append({"file": path.name, "tokens": len(ids), "sha256": file_sha256(path)})
+        self._pending, self._pending_tokens = [], 0
+
+    def statistics(self) -> dict[str, Any]:
+        """The fields of SplitStatistics."""
+        counts = self._counts.copy()
+        counts[self._vocabulary.sep_id] = 0
+        shares = counts / max(1, counts.sum())
+        seen = shares[shares > 0]
+        most = int(shares.argmax())
+        return {
+            "documents": self.documents,
+            "tokens": self.tokens,
+            "words": int(counts[~self._vocabulary.is_continuation].sum()),
+            "unknown_share": float(shares[self._vocabulary.unk_id]),
+            "most_frequent_token": self._vocabulary.tokens[most],
+            "most_frequent_share": float(shares[most]),
+            "unigram_entropy": float(-(seen * np.log(seen)).sum()),
+        }
+
+
+def store_dtype(vocabulary: Vocabulary) -> np.dtype:
+    return np.dtype(np.uint16 if vocabulary.size <= 1 << 16 else np.uint32)
+
+
+@contextlib.contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror})") from None

@@ -1,0 +1,108 @@
+"""Text datasets of TensorFlow Datasets, `imdb_reviews` first of all.
+
+Held-out splits never reach the pretraining corpus: `test*`, `validation*` and the like
+only become labelled examples, or nothing. Every other split is corpus, and `train`
+is labelled examples as well. Nothing is deduplicated: the dataset stays the published one.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from bert_core.errors import UserError
+from pipelines.cleaning import clean_text
+from pipelines.options import PrepareOptions
+from pipelines.prepared import SPLITS, Document, Source
+
+_HELD_OUT = ("test", "valid", "dev", "eval", "holdout")
+_READ_AT_ONCE = 1024
+
+
+def source(options: PrepareOptions) -> Source:
+    """The dataset `options.dataset`, downloaded and built first if that is allowed."""
+    builder = _builder(options)
+    features = dict(builder.info.features)
+    text_key = options.tfds_text_key
+    label_key = options.tfds_label_key or ("label" if "label" in features else None)
+    for flag, key in (("tfds_text_key", text_key), ("tfds_label_key", label_key)):
+        if key is not None and key not in features:
+            raise UserError(
+                f"--{flag}={key}: not a field of {options.dataset}; it has {', '.join(features)}"
+            )
+    if str(features[text_key].np_dtype) != "object":
+        raise UserError(f"--tfds_text_key={text_key}: is not text in {options.dataset}")
+    identity = {
+        "tfds": builder.info.full_name,
+        "text_key": text_key,
+        "label_key": label_key or "",
+        "cleaning": "1",
+    }
+    names = tuple(getattr(features[label_key], "names", ())) if label_key else ()
+    return Source(
+        options.dataset, identity, _documents(builder, text_key, label_key, names), names
+    )
+
+
+def _builder(options: PrepareOptions) -> Any:
+    """A built dataset. TFDS raises many types of error here; each becomes one line."""
+    import tensorflow_datasets as tfds  # ten seconds, so only when a dataset is wanted
+
+    flag = f"--dataset={options.dataset}"
+    data_dir = options.tfds_data_dir and str(options.tfds_data_dir.expanduser())
+    try:
+        builder = tfds.builder(options.dataset, data_dir=data_dir)
+    except tfds.core.DatasetNotFoundError:
+        raise UserError(
+            f"{flag}: TensorFlow Datasets has no such dataset, nor is it docstrings; "
+            "https://www.tensorflow.org/datasets/catalog lists them"
+        ) from None
+    except Exception as error:
+        raise UserError(f"{flag}: {_first_line(error)}") from None
+    if builder.is_prepared():
+        return builder
+    if not options.download:
+        raise UserError(
+            f"{flag}: not found in {builder.data_dir}; give its --tfds_data_dir, or --download"
+        )
+    try:
+        builder.download_and_prepare()
+    except Exception as error:
+        raise UserError(f"{flag}: download failed ({_first_line(error)})") from None
+    return builder
+
+
+def _documents(
+    builder: Any, text_key: str, label_key: str | None, names: tuple[str, ...]
+) -> Iterator[Document]:
+    import tensorflow_datasets as tfds
+
+    wanted = {text_key, label_key} - {None}
+    for split in sorted(builder.info.splits):
+        if split.startswith(_HELD_OUT) and split not in SPLITS:
+            continue
+        dataset = builder.as_dataset(
+            split=split,
+            shuffle_files=False,  # the same order every time
+            decoders=tfds.decode.PartialDecoding(dict.fromkeys(wanted, True)),
+        )
+        for batch in tfds.as_numpy(dataset.batch(_READ_AT_ONCE)):
+            labels = batch[label_key] if label_key else [None] * len(batch[text_key])
+            for text, label in zip(batch[text_key], labels, strict=True):
+                yield Document(
+                    clean_text(text.decode("utf-8", "replace")),
+                    split if split in SPLITS else "corpus",
+                    _label_name(label, names),
+                )
+
+
+def _label_name(label: Any, names: tuple[str, ...]) -> str | None:
+    """The class's name, or the value itself; None for the -1 of an unlabelled text."""
+    if label is None or (names and not 0 <= label < len(names)):
+        return None
+    if names:
+        return names[label]
+    return label.decode("utf-8", "replace") if isinstance(label, bytes) else str(label)
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -1,0 +1,168 @@
+"""A tokenised corpus on disk: per split one flat stream of ids, read by memory map.
+
+A store is a directory of `.npy` shards and a `manifest.json`; documents follow each
+other in the stream, each closed by [SEP]. `token_store_builder` writes it.
+"""
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bert_core.errors import UserError
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+SPLITS = ("train", "dev")
+
+
+class StoreError(UserError):
+    """The store is absent, damaged, or of another corpus or vocabulary: build it again."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitStatistics:
+    """What the tokens of a split look like; [SEP] counts in `tokens` alone."""
+
+    documents: int
+    tokens: int  # length of the stream
+    words: int
+    unknown_share: float  # of the tokens that are [UNK]
+    most_frequent_token: str
+    most_frequent_share: float  # accuracy of always guessing that token
+    unigram_entropy: float  # nats a token: the loss of guessing by frequency alone
+
+
+class TokenStream:
+    """One split as an endless-looking array of ids, across its shards."""
+
+    def __init__(
+        self, name: str, shards: list[np.ndarray], statistics: SplitStatistics
+    ) -> None:
+        self.name = name
+        self.statistics = statistics
+        self._shards = shards
+        self._ends = np.cumsum([len(shard) for shard in shards])  # [shards] int64
+
+    @property
+    def num_tokens(self) -> int:
+        return int(self._ends[-1])
+
+    def windows(self, starts: np.ndarray, length: int) -> np.ndarray:
+        """starts [B] int64 -> [B, length] int32, the ids from each start on.
+
+        Raises IndexError for a window that leaves the stream.
+        """
+        starts = np.asarray(starts, np.int64)
+        if len(starts) and not 0 <= starts.min() <= starts.max() <= self.num_tokens - length:
+            raise IndexError(f"a window of {length} leaves the {self.num_tokens} tokens")
+        out = np.empty((len(starts), length), np.int32)
+        first_shards = np.searchsorted(self._ends, starts, side="right")
+        for row, start, number in zip(out, starts, first_shards, strict=True):
+            filled = 0
+            while filled < length:
+                shard = self._shards[number]
+                offset = start + filled - (self._ends[number] - len(shard))
+                piece = shard[offset : offset + length - filled]
+                row[filled : filled + len(piece)] = piece
+                filled += len(piece)
+                number += 1
+        return out
+
+
+@dataclasses.dataclass(frozen=True)
+class TokenStore:
+    """An opened store. `manifest` is the parsed `manifest.json`."""
+
+    manifest: dict[str, Any]
+    streams: dict[str, TokenStream]
+
+    def split(self, name: str) -> TokenStream:
+        """The stream "train" or "dev"."""
+        return self.streams[name]
+
+
+def open_store(
+    directory: Path, vocabulary_sha256: str, corpus_fingerprint: str, dev_fraction: float
+) -> TokenStore:
+    """Opens a store after checking that it is complete, undamaged and the one expected.
+
+    Raises StoreError naming what is wrong. Reads every byte once, for the SHA-256.
+    """
+    manifest = _read_manifest(directory / MANIFEST)
+    expected = {
+        "format_version": FORMAT_VERSION,
+        "vocabulary_sha256": vocabulary_sha256,
+        "corpus_fingerprint": corpus_fingerprint,
+        "dev_fraction": dev_fraction,
+    }
+    for key, value in expected.items():
+        if manifest.get(key) != value:
+            raise StoreError(
+                f"{directory}: built with {key} {manifest.get(key)!r}, not {value!r}; "
+                "build the store again"
+            )
+    try:
+        streams = {name: _open_split(directory, name, manifest) for name in SPLITS}
+    except (KeyError, TypeError) as error:
+        raise StoreError(
+            f"{directory / MANIFEST}: is incomplete ({error}); build the store again"
+        ) from None
+    return TokenStore(manifest, streams)
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads(path.read_bytes())
+    except OSError as error:
+        raise StoreError(
+            f"{path}: cannot be read ({error.strerror}); build the store"
+        ) from None
+    except ValueError as error:
+        raise StoreError(f"{path}: is not JSON ({error}); build the store again") from None
+    if not isinstance(manifest, dict):
+        raise StoreError(f"{path}: is not a JSON object; build the store again")
+    return manifest
+
+
+def _open_split(directory: Path, name: str, manifest: dict[str, Any]) -> TokenStream:
+    split = manifest["splits"][name]
+    statistics = SplitStatistics(**split["statistics"])
+    dtype = np.dtype(np.uint32 if manifest["dtype"] == "uint32" else np.uint16)
+    shards = [_open_shard(directory, shard, dtype) for shard in split["shards"]]
+    tokens = sum(len(shard) for shard in shards)
+    if not shards or tokens != statistics.tokens:
+        raise StoreError(
+            f"{directory}: the shards of {name} hold {tokens} tokens, the manifest says "
+            f"{statistics.tokens}; build the store again"
+        )
+    return TokenStream(name, shards, statistics)
+
+
+def _open_shard(directory: Path, shard: dict[str, Any], dtype: np.dtype) -> np.ndarray:
+    path = directory / shard["file"]
+    if path.parent != directory:
+        raise StoreError(f"{directory}: the manifest names a file elsewhere, {shard['file']!r}")
+    try:
+        if file_sha256(path) != shard["sha256"]:
+            raise StoreError(f"{path}: differs from its SHA-256; build the store again")
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path}: cannot be read ({error}); build the store again") from None
+    if array.dtype != dtype or array.shape != (shard["tokens"],):
+        raise StoreError(
+            f"{path}: holds {array.dtype} {array.shape}, the manifest says {dtype} "
+            f"({shard['tokens']},); build the store again"
+        )
+    return np.asarray(array)  # the same memory map, without np.memmap's slow slices
+
+
+def file_sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,210 @@
+"""Documents to a token store, in one pass and bounded memory, whole or not at all."""
+
+import collections
+import concurrent.futures
+import fcntl
+import hashlib
+import itertools
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from bert_core.errors import UserError
+from pipelines.split_writer import SplitWriter, disk_errors, store_dtype
+from pipelines.token_store import FORMAT_VERSION, MANIFEST, SPLITS
+from pipelines.tokenizer import Tokenizer
+from pipelines.vocabulary import Vocabulary
+
+SHARD_TOKENS = 1 << 25  # 64 MB of uint16
+_BATCH_DOCUMENTS = 512
+_BATCH_BYTES = 4 << 20  # closes a batch early when documents are long
+_WORKERS = 2  # the tokeniser leaves Python's lock, so threads do
+_HEAD_BYTES = 64 << 20  # of documents held back to see which go to dev
+
+Progress = Callable[[int, int], None]
+
+
+def build_store(
+    documents: Iterable[str],
+    tokenizer: Tokenizer,
+    directory: Path,
+    *,
+    corpus_fingerprint: str,
+    dev_fraction: float,
+    progress: Progress | None = None,
+    shard_tokens: int = SHARD_TOKENS,
+) -> None:
+    """Tokenises `documents` into `directory`, replacing a store that is there.
+
+    A document goes to "dev" by the hash of its text, so its copies do too; both
+    splits get at least one. `progress(documents, tokens)` is called now and then.
+    Two processes building one store take turns. Raises UserError if there are not two
+    different documents, or the directory cannot be written.
+    """
+    partial = directory.with_name(directory.name + ".partial")
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        lock = open(directory.with_name(directory.name + ".lock"), "wb")  # noqa: SIM115
+    except OSError as error:
+        raise UserError(f"{directory}: cannot be written ({error.strerror})") from None
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        shutil.rmtree(partial, ignore_errors=True)  # what a killed build left behind
+        partial.mkdir()
+        try:
+            writers = {
+                name: SplitWriter(name, partial, tokenizer.vocabulary, shard_tokens)
+                for name in SPLITS
+            }
+            _write_splits(_assign_splits(documents, dev_fraction), tokenizer, writers, progress)
+            _write_manifest(
+                partial, tokenizer.vocabulary, corpus_fingerprint, dev_fraction, writers
+            )
+            _replace(partial, directory)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def _assign_splits(
+    documents: Iterable[str], dev_fraction: float
+) -> Iterator[tuple[str, bytes]]:
+    """(split, UTF-8 text) of each document, "dev" where the hash is low.
+
+    The first documents are held back, about ten that should go to dev, so that a small
+    corpus gets both splits: the limit is moved until they are on both sides of it.
+    """
+    stream = ((_hash(data), data) for data in map(_utf8, documents))
+    head: list[tuple[int, bytes]] = []
+    hashes: set[int] = set()
+    held = 0
+    for key, data in stream:
+        head.append((key, data))
+        hashes.add(key)
+        held += len(data)
+        enough = len(head) >= 10 / dev_fraction or held >= _HEAD_BYTES
+        if enough and len(hashes) > 1:
+            break
+    if len(hashes) < 2:
+        raise UserError(
+            f"the corpus has {len(hashes)} different documents; training and evaluation need "
+            "at least two: see --document_boundary"
+        )
+    *_, second_highest, _ = sorted(hashes)
+    limit = min(max(int(dev_fraction * 2**64), min(hashes)), second_highest)
+    for key, data in itertools.chain(head, stream):
+        yield ("dev" if key <= limit else "train"), data
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "replace")  # JSON can hold half a surrogate pair
+
+
+def _hash(data: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")
+
+
+def _write_splits(
+    assigned: Iterable[tuple[str, bytes]],
+    tokenizer: Tokenizer,
+    writers: dict[str, SplitWriter],
+    progress: Progress | None,
+) -> None:
+    """Tokenises in threads while this one reads; batches are written in order."""
+    sep_id = tokenizer.vocabulary.sep_id
+    with concurrent.futures.ThreadPoolExecutor(_WORKERS) as pool:
+        waiting: collections.deque[tuple[str, concurrent.futures.Future]] = collections.deque()
+
+        def write_oldest() -> None:
+            name, future = waiting.popleft()
+            writers[name].append(*future.result())
+            if progress is not None:
+                progress(
+                    sum(w.documents for w in writers.values()),
+                    sum(w.tokens for w in writers.values()),
+                )
+
+        for name, batch in _batches(assigned):
+            waiting.append((name, pool.submit(_tokenize, tokenizer, batch, sep_id)))
+            if len(waiting) > 2 * _WORKERS:
+                write_oldest()
+        while waiting:
+            write_oldest()
+    for writer in writers.values():
+        writer.close()
+
+
+def _batches(assigned: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, list[bytes]]]:
+    """Documents of one split together, bounded in number and size."""
+    batches: dict[str, list[bytes]] = {name: [] for name in SPLITS}
+    sizes = dict.fromkeys(SPLITS, 0)
+    for name, data in assigned:
+        batches[name].append(data)
+        sizes[name] += len(data)
+        if len(batches[name]) == _BATCH_DOCUMENTS or sizes[name] > _BATCH_BYTES:
+            yield name, batches[name]
+            batches[name], sizes[name] = [], 0
+    yield from ((name, batch) for name, batch in batches.items() if batch)
+
+
+def _tokenize(tokenizer: Tokenizer, batch: list[bytes], sep_id: int) -> tuple[int, np.ndarray]:
+    """How many documents have tokens, and their ids, each document closed by [SEP]."""
+    ids = tokenizer(tf.constant(batch, tf.string))
+    splits = ids.row_splits.numpy()
+    ends = splits[1:][np.diff(splits) > 0]
+    return len(ends), np.insert(ids.values.numpy(), ends, sep_id)
+
+
+def _write_manifest(
+    directory: Path,
+    vocabulary: Vocabulary,
+    corpus_fingerprint: str,
+    dev_fraction: float,
+    writers: dict[str, SplitWriter],
+) -> None:
+    manifest = {
+        "format_version": FORMAT_VERSION,
+        "vocabulary_sha256": vocabulary.sha256,
+        "vocabulary_size": vocabulary.size,
+        "lower_case": vocabulary.lower_case,
+        "corpus_fingerprint": corpus_fingerprint,
+        "dev_fraction": dev_fraction,
+        "dtype": store_dtype(vocabulary).name,
+        "splits": {
+            name: {"statistics": writer.statistics(), "shards": writer.shards}
+            for name, writer in writers.items()
+        },
+    }
+    path = directory / MANIFEST
+    with disk_errors(path), path.open("w", encoding="utf-8") as file:
+        json.dump(manifest, file, indent=1)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _replace(partial: Path, directory: Path) -> None:
+    """Puts the finished directory in place; at every moment a store is whole or absent."""
+    with disk_errors(directory):
+        _sync_directory(partial)
+        if directory.exists():
+            old = directory.with_name(directory.name + ".old")
+            shutil.rmtree(old, ignore_errors=True)
+            directory.rename(old)
+            partial.rename(directory)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            partial.rename(directory)
+        _sync_directory(directory.parent)
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

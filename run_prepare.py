@@ -1,0 +1,36 @@
+"""Writes a public dataset as plain files that run_pretrain.py and run_finetune.py read.
+
+  python run_prepare.py --dataset=docstrings --data_dir=data/docstrings
+  python run_prepare.py --dataset=imdb_reviews --data_dir=data/imdb
+  python run_prepare.py --dataset=imdb_reviews --data_dir=data/imdb \\
+      --tfds_data_dir=~/tensorflow_datasets --nodownload
+
+`docstrings` is embedded: the docstrings of the installed Python packages, labelled by
+package; it needs no network. Any other name is a text dataset of TensorFlow Datasets.
+
+DIR then holds corpus/*.txt (a document a line, never from the test split) and, if the
+dataset has labels, train.jsonl, test.jsonl and labels.txt. It is whole or absent.
+Your own text needs no preparing: give its folder to run_pretrain.py.
+"""
+
+import flags
+
+
+def main() -> None:
+    options = flags.prepare_options()
+    # What follows may import TensorFlow: not before the flags are known to be right.
+    from pipelines import docstrings, prepared, tfds_text
+
+    if options.dataset == docstrings.NAME:
+        source = docstrings.source()
+    else:
+        source = tfds_text.source(options)
+    record = prepared.write_source(source, options.data_dir, options.overwrite)
+    print("\n".join(prepared.describe(record, options.data_dir)))
+    print(
+        f"next: python run_pretrain.py --corpus_dir={options.data_dir}/corpus --output_dir=RUN"
+    )
+
+
+if __name__ == "__main__":
+    flags.launch(main, flags.prepare_flags)
