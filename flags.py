@@ -18,7 +18,13 @@ from bert_core import config as bert_config
 from bert_core.adamw_options import AdamWOptions
 from bert_core.errors import UserError
 from loops import stopping
-from loops.options import LengthOptions, LoopOptions, RuntimeOptions, ScheduleOptions
+from loops.options import (
+    LengthOptions,
+    LoopOptions,
+    RuntimeOptions,
+    ScheduleOptions,
+    TrainingOptions,
+)
 from pipelines import options
 
 FLAGS = flags.FLAGS
@@ -87,35 +93,43 @@ def _group(define: Callable[[], None]) -> Callable[[], None]:
 
 
 @_group
-def prepare_flags() -> None:
-    """What to prepare:"""
+def dataset_flags() -> None:
+    """A public dataset:"""
     flags.DEFINE_string(
         "dataset", None, "docstrings (embedded), or a text dataset of TensorFlow Datasets."
     )
-    flags.DEFINE_string("data_dir", None, "Directory to write.")
-    flags.DEFINE_bool("overwrite", False, "Replace what an earlier run wrote to --data_dir.")
     flags.DEFINE_string(
         "tfds_data_dir", None, "Where TFDS datasets are kept; unset: ~/tensorflow_datasets."
     )
     flags.DEFINE_bool("download", True, "Fetch a TFDS dataset that is not there yet.")
-    flags.DEFINE_string("tfds_text_key", "text", "Field of a TFDS dataset that holds the text.")
+    flags.DEFINE_string("text_key", "text", "Field of a TFDS dataset that holds the text.")
     flags.DEFINE_string(
-        "tfds_label_key", None, "Field that holds the label; unset: label, where there is one."
+        "label_key", None, "Field that holds the label; unset: label, where there is one."
     )
 
 
+@_group
+def prepare_flags() -> None:
+    """Where to write it:"""
+    flags.DEFINE_string("data_dir", None, "Directory to write.")
+    flags.DEFINE_bool("overwrite", False, "Replace what an earlier run wrote to --data_dir.")
+
+
 def prepare_options() -> options.PrepareOptions:
-    for name in ("dataset", "data_dir"):
-        if not FLAGS[name].value:
-            raise UserError(f"--{name} is missing; --help shows examples")
+    return dataset_options(_required_path("data_dir"), FLAGS.overwrite)
+
+
+def dataset_options(data_dir: Path, overwrite: bool = False) -> options.PrepareOptions:
+    if not FLAGS.dataset:
+        raise UserError("--dataset is missing; --help shows examples")
     return options.PrepareOptions(
         dataset=FLAGS.dataset,
-        data_dir=Path(FLAGS.data_dir),
-        overwrite=FLAGS.overwrite,
-        tfds_data_dir=Path(FLAGS.tfds_data_dir) if FLAGS.tfds_data_dir else None,
+        data_dir=data_dir,
+        overwrite=overwrite,
+        tfds_data_dir=_path("tfds_data_dir"),
         download=FLAGS.download,
-        tfds_text_key=FLAGS.tfds_text_key,
-        tfds_label_key=FLAGS.tfds_label_key,
+        text_key=FLAGS.text_key,
+        label_key=FLAGS.label_key,
     )
 
 
@@ -142,12 +156,20 @@ def corpus_options() -> options.CorpusOptions:
 
 
 @_group
-def store_flags() -> None:
-    """Vocabulary and token store (made once, then cached):"""
+def cache_flags() -> None:
+    """What is made once and then kept:"""
     cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "bert_trainer"
-    flags.DEFINE_string(
-        "cache_dir", str(cache), "Where vocabularies and token stores are kept."
-    )
+    flags.DEFINE_string("cache_dir", str(cache), "Vocabularies, token stores, datasets.")
+
+
+def dataset_cache() -> Path:
+    """Where --dataset is written by a program that only reads it."""
+    return Path(FLAGS.cache_dir).expanduser() / "datasets" / FLAGS.dataset
+
+
+@_group
+def store_flags() -> None:
+    """Vocabulary and token store:"""
     flags.DEFINE_integer("vocab_size", 8192, "Word pieces to learn.")
     flags.DEFINE_string("vocab_file", None, "A vocab.txt to use instead of learning one.")
     flags.DEFINE_bool("lower_case", True, "Lowercase and strip accents, as BERT uncased does.")
@@ -179,21 +201,26 @@ def model_flags() -> None:
     flags.DEFINE_float("dropout", 0.0, "Dropout in pretraining; with little text try 0.1.")
 
 
-def model_config(vocab_size: int) -> bert_config.BertConfig:
-    """The architecture for a vocabulary of that size."""
+def model_config(vocab_size: int | None, seq_length: int) -> bert_config.BertConfig:
+    """The architecture for a vocabulary of that size and sequences of that length.
+
+    Without a size, --vocab_size stands in: good enough to find mistakes early.
+    """
+    expected = FLAGS.vocab_size if vocab_size is None else vocab_size
     locality = FLAGS.locality
     if locality not in ("auto", "alibi", "none"):
         raise UserError(f"--locality={locality}: must be one of auto, alibi, none")
     path = _path("model_config")
     if path is None:
-        config = bert_config.preset(FLAGS.model, vocab_size)
+        config = bert_config.preset(FLAGS.model, expected)
         small = config.hidden_size <= 512
         locality = ("alibi" if small else "none") if locality == "auto" else locality
     else:
-        config = bert_config.read_config(path, vocab_size)
+        config = bert_config.read_config(path, expected)
     if locality == "alibi":
         slopes = bert_config.steep_slopes(config.num_attention_heads)
         config = dataclasses.replace(config, alibi_slopes=slopes)
+    config.check_length(seq_length, "--seq_length")
     return with_dropout(config)
 
 
@@ -233,7 +260,6 @@ def finetune_flags() -> None:
     flags.DEFINE_string("train_file", None, "Labelled .jsonl, .csv or .tsv, optionally .gz.")
     flags.DEFINE_string("dev_file", None, "To choose the best epoch; unset: cut from training.")
     flags.DEFINE_string("test_file", None, "Scored once, at the end.")
-    flags.DEFINE_string("dataset", None, "A dataset of run_prepare.py instead of files.")
     flags.DEFINE_string("text_column", "text", "Column or field of the text.")
     flags.DEFINE_string("text_pair_column", None, "Column of a second text, if there is one.")
     flags.DEFINE_string("label_column", "label", "Column or field of the label.")
@@ -244,6 +270,28 @@ def finetune_flags() -> None:
     flags.DEFINE_string("pooling", "mean", "What the classifier reads: mean, or BERT's cls.")
     flags.DEFINE_integer("num_seeds", 1, "Repeat with so many seeds; mean and deviation.")
     flags.DEFINE_float("dropout", 0.1, "Dropout in fine-tuning.")
+
+
+def init_checkpoint() -> Path:
+    return _required_path("init_checkpoint")
+
+
+def labelled_files() -> dict[str, Path | None]:
+    """{"train", "dev", "test"} -> file; the last two may be None."""
+    train = _required_path("train_file")
+    return {"train": train, "dev": _path("dev_file"), "test": _path("test_file")}
+
+
+def num_seeds() -> int:
+    if FLAGS.num_seeds < 1:
+        raise UserError(f"--num_seeds={FLAGS.num_seeds}: must be at least 1")
+    return FLAGS.num_seeds
+
+
+def classifier_config(config: bert_config.BertConfig) -> bert_config.BertConfig:
+    """The pretrained architecture, as a classifier is to be trained from it."""
+    config.check_length(FLAGS.max_seq_length, "--max_seq_length")
+    return with_dropout(dataclasses.replace(config, pooling=FLAGS.pooling))
 
 
 def examples_options() -> options.ExamplesOptions:
@@ -261,6 +309,12 @@ def classification_options(seed: int) -> options.ClassificationOptions:
         truncation=FLAGS.truncation,
         seed=seed,
     )
+
+
+def dev_share() -> float:
+    if not 0 < FLAGS.dev_share < 1:
+        raise UserError(f"--dev_share={FLAGS.dev_share}: must be above 0 and below 1")
+    return FLAGS.dev_share
 
 
 @_group
@@ -281,42 +335,39 @@ def training_flags() -> None:
     flags.DEFINE_float("clip_norm", 1.0, "Global norm gradients are cut to; 0: none.")
     flags.DEFINE_integer("steps_per_loop", 10, "Steps a host call.")
     flags.DEFINE_integer(
-        "eval_steps", None, "Steps between evaluations; unset: a fitting number."
+        "eval_steps", None, "Steps between evaluations; unset: ten a run, or every epoch."
     )
     flags.DEFINE_integer("checkpoint_steps", 500, "Steps between checkpoints.")
     flags.DEFINE_integer("max_to_keep", 3, "Checkpoints to keep.")
     flags.DEFINE_integer("max_bad_steps", 0, "Steps to skip whose gradient is not finite.")
 
 
-def adamw_options() -> AdamWOptions:
-    return AdamWOptions(
-        beta1=FLAGS.beta1,
-        beta2=FLAGS.beta2,
-        epsilon=FLAGS.epsilon,
-        weight_decay=FLAGS.weight_decay,
-        clip_norm=FLAGS.clip_norm,
-    )
-
-
-def schedule_options(default_rate: float) -> ScheduleOptions:
-    rate = default_rate if FLAGS.learning_rate is None else FLAGS.learning_rate
-    return ScheduleOptions(rate, FLAGS.warmup_share, FLAGS.decay_power)
-
-
-def length_options(**default: float) -> LengthOptions:
-    """The given length, or the default when none is."""
-    names = ("num_train_steps", "num_epochs", "max_minutes")
-    given = {name: FLAGS[name].value for name in names if FLAGS[name].value is not None}
-    return LengthOptions(**(given or default))
-
-
-def loop_options(default_eval_steps: int) -> LoopOptions:
-    return LoopOptions(
-        steps_per_loop=FLAGS.steps_per_loop,
-        eval_steps=default_eval_steps if FLAGS.eval_steps is None else FLAGS.eval_steps,
-        checkpoint_steps=FLAGS.checkpoint_steps,
-        max_to_keep=FLAGS.max_to_keep,
-        max_bad_steps=FLAGS.max_bad_steps,
+def training_options(default_peak: float, **default_length: float) -> TrainingOptions:
+    """What the training and runtime flags say; the defaults are the task's."""
+    lengths = ("num_train_steps", "num_epochs", "max_minutes")
+    given = {name: FLAGS[name].value for name in lengths if FLAGS[name].value is not None}
+    return TrainingOptions(
+        adamw=AdamWOptions(
+            beta1=FLAGS.beta1,
+            beta2=FLAGS.beta2,
+            epsilon=FLAGS.epsilon,
+            weight_decay=FLAGS.weight_decay,
+            clip_norm=FLAGS.clip_norm,
+        ),
+        schedule=ScheduleOptions(
+            default_peak if FLAGS.learning_rate is None else FLAGS.learning_rate,
+            FLAGS.warmup_share,
+            FLAGS.decay_power,
+        ),
+        length=LengthOptions(**(given or default_length)),
+        loop=LoopOptions(
+            steps_per_loop=FLAGS.steps_per_loop,
+            eval_steps=FLAGS.eval_steps,
+            checkpoint_steps=FLAGS.checkpoint_steps,
+            max_to_keep=FLAGS.max_to_keep,
+            max_bad_steps=FLAGS.max_bad_steps,
+        ),
+        runtime=runtime_options(),
     )
 
 

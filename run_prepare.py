@@ -19,18 +19,15 @@ import flags
 def main() -> None:
     options = flags.prepare_options()
     # What follows may import TensorFlow: not before the flags are known to be right.
-    from pipelines import docstrings, prepared, tfds_text
+    from pipelines.datasets import write_dataset
+    from pipelines.prepared import describe
 
-    if options.dataset == docstrings.NAME:
-        source = docstrings.source()
-    else:
-        source = tfds_text.source(options)
-    record = prepared.write_source(source, options.data_dir, options.overwrite)
-    print("\n".join(prepared.describe(record, options.data_dir)))
+    record = write_dataset(options)
+    print("\n".join(describe(record, options.data_dir)))
     print(
         f"next: python run_pretrain.py --corpus_dir={options.data_dir}/corpus --output_dir=RUN"
     )
 
 
 if __name__ == "__main__":
-    flags.launch(main, flags.prepare_flags)
+    flags.launch(main, flags.dataset_flags, flags.prepare_flags)

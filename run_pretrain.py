@@ -12,35 +12,156 @@ The same command again goes on where a stopped run was. Watch it with
 import dataclasses
 import json
 import math
+from typing import Any
 
 import flags
 
+DEFAULT_STEPS = 3000
+CHARTED = "unigram_entropy"  # a flat line in the chart of the loss
+
 
 def main() -> None:
-    corpus, store_options = flags.corpus_options(), flags.store_options()
-    mlm, runtime = flags.mlm_options(), flags.runtime_options()
-    flags.length_options(num_train_steps=1)  # mistakes show before any work
-    from loops import startup
+    corpus, store_options, mlm = (
+        flags.corpus_options(),
+        flags.store_options(),
+        flags.mlm_options(),
+    )
+    # Made again once the vocabulary is known; here so that a mistake shows before any work.
+    flags.model_config(None, mlm.seq_length)
+    runtime = flags.training_options(1.0, num_train_steps=DEFAULT_STEPS).runtime
+    from loops import run_directory, startup
 
-    startup.before_tensorflow(runtime)
-    from loops.run_directory import RunDirectory, check_output_dir
+    if not flags.FLAGS.prepare_only:
+        run_directory.check_output_dir(flags.output_dir())
+    startup.start_tensorflow(runtime)
     from pipelines.cached_store import prepare
 
-    if not flags.FLAGS.prepare_only:
-        check_output_dir(flags.output_dir())
-    startup.configure_tensorflow(runtime)
     prepared = prepare(corpus, store_options, say=lambda line: print(line, flush=True))
     if not flags.FLAGS.prepare_only:
-        pretrain(RunDirectory(flags.output_dir()), prepared, mlm, store_options, runtime)
+        pretrain(run_directory.RunDirectory(flags.output_dir()), prepared, mlm)
 
 
-def pretrain(run, prepared, mlm, store_options, runtime) -> None:
+def pretrain(run: Any, prepared: Any, mlm: Any) -> None:
+    """Trains in `run` on a prepared corpus, and draws the curves."""
+    from loops import pictures
+    from loops.session import open_session
+    from loops.train_loop import train
+
+    session = open_session(run, plan(prepared, mlm))
+    train(session, Evaluation(session, prepared, mlm))
+    entropy = prepared.store.split("train").statistics.unigram_entropy
+    lines = session.recorder.metrics.lines
+    run.write("curves.png", pictures.curves(lines, {"unigram entropy": entropy}))
+    last = [line for line in lines if line["split"] == "dev"][-1]
+    print(
+        f"dev masked loss {last['loss']:.3f} nats (unigram entropy {entropy:.3f}), "
+        f"masked accuracy {last['masked_accuracy']:.3f}; curves in {run.path / 'curves.png'}\n"
+        f"next: python run_finetune.py --init_checkpoint={run.path} "
+        "--train_file=FILE --output_dir=RUN"
+    )
+
+
+def plan(prepared: Any, mlm: Any) -> Any:
+    """The model, its batches, and what is recorded of them."""
     from bert_core.models import MaskedLanguageModel
-    from loops import pictures, train_loop
-    from loops.session import Plan, open_session
-    from loops.startup import default_learning_rate
-    from bert_core.schedule import warmup_then_decay
+    from bert_core.schedule import pretraining_peak
+    from loops.session import Plan
     from pipelines import mlm_batches
 
     vocabulary, stream = prepared.vocabulary, prepared.store.split("train")
-    config = flags.model_config(vocabulary.size)
+    config = flags.model_config(vocabulary.size, mlm.seq_length)
+    return Plan(
+        model=MaskedLanguageModel(config, mlm.seed),
+        make_batches=lambda first, end: mlm_batches.training_batches(
+            stream, vocabulary, mlm, first, end
+        ),
+        steps_an_epoch=math.ceil(mlm_batches.num_windows(stream, mlm) / mlm.batch_size),
+        items_a_step=mlm.batch_size * mlm.seq_length,
+        unit="tokens",
+        training=flags.training_options(
+            pretraining_peak(config.hidden_size), num_train_steps=DEFAULT_STEPS
+        ),
+        evaluate_each_epoch=False,
+        seed=mlm.seed,
+        record={
+            "program": "pretrain",
+            "model": dataclasses.asdict(config),
+            "mlm": dataclasses.asdict(mlm),
+            "vocabulary": vocabulary.sha256,
+            "corpus": prepared.fingerprint,
+            "dev_fraction": prepared.store.manifest["dev_fraction"],
+            "unigram_entropy": stream.statistics.unigram_entropy,
+        },
+        files={
+            "config.json": config.to_json(),
+            "vocab.txt": vocabulary.to_text(),
+            "tokenizer_config.json": json.dumps({"do_lower_case": vocabulary.lower_case}),
+            "flags.txt": flags.as_flagfile(),
+        },
+    )
+
+
+class Evaluation:
+    """Dev figures, sample predictions and the plateau warning, at a step."""
+
+    def __init__(self, session: Any, prepared: Any, mlm: Any):
+        from loops.evaluate import Evaluator
+        from loops.samples import MaskedSamples
+        from pipelines import mlm_batches
+        from pipelines.tokenizer import Tokenizer
+
+        vocabulary, dev = prepared.vocabulary, prepared.store.split("dev")
+        self._batches = mlm_batches.evaluation_batches(
+            dev, vocabulary, mlm, flags.FLAGS.eval_sequences
+        )
+        self._samples = MaskedSamples(
+            session.state.model, self._batches, vocabulary.tokens, Tokenizer(vocabulary).words
+        )
+        self._evaluator = Evaluator(session.state.model)
+        self._statistics = prepared.store.split("train").statistics
+        self._session = session
+        self._warned = False
+
+    def __call__(self, step: int) -> dict[str, float]:
+        recorder, statistics = self._session.recorder, self._statistics
+        values = self._evaluator(self._batches)
+        values["perplexity"] = math.exp(values["loss"])
+        recorder.tensorboard.scalars(CHARTED, step, {"loss": statistics.unigram_entropy})
+        recorder.tensorboard.text("masked_predictions", step, self._samples.markdown())
+        recorder.progress.note(
+            f"step {step:,}  dev loss {values['loss']:.3f} (unigram entropy "
+            f"{statistics.unigram_entropy:.3f})  dev masked accuracy "
+            f"{values['masked_accuracy']:.3f}"
+        )
+        self._warn_of_plateau(step, values)
+        return values
+
+    def _warn_of_plateau(self, step: int, values: dict[str, float]) -> None:
+        from loops.plateau import CHECK_AT, plateau_warning
+
+        if self._warned or step < CHECK_AT * self._session.num_train_steps:
+            return
+        warning = plateau_warning(
+            values["loss"],
+            values["masked_accuracy"],
+            self._statistics.unigram_entropy,
+            self._statistics.most_frequent_share,
+            bool(self._session.state.model.config.alibi_slopes),
+            self._session.peak_rate,
+        )
+        if warning:
+            self._warned = True
+            self._session.recorder.progress.note(warning)
+
+
+if __name__ == "__main__":
+    flags.launch(
+        main,
+        flags.corpus_flags,
+        flags.store_flags,
+        flags.cache_flags,
+        flags.model_flags,
+        flags.mlm_flags,
+        flags.training_flags,
+        flags.runtime_flags,
+    )

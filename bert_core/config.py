@@ -90,6 +90,14 @@ class BertConfig:
         """D, the width of one attention head."""
         return self.hidden_size // self.num_attention_heads
 
+    def check_length(self, seq_length: int, flag: str) -> None:
+        """Raises UserError when a sequence is longer than there are positions."""
+        if seq_length > self.max_position_embeddings:
+            raise UserError(
+                f"{flag}={seq_length}: the model has max_position_embeddings "
+                f"{self.max_position_embeddings}; use at most that many"
+            )
+
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
 

@@ -29,12 +29,13 @@ class MaskedLanguageModel(tf.Module):
         return self.head(self._gather(x, batch), self.encoder.embeddings.word)
 
     def sums(self, batch: MlmBatch, seed: tf.Tensor | None = None) -> Sums:
-        """ "loss" in nats a masked token and "accuracy", summed over the batch."""
-        return cross_entropy(
+        """The masked tokens' "loss" in nats and "masked_accuracy"."""
+        loss, accuracy = cross_entropy(
             self.logits(batch, seed),
             tf.reshape(batch.masked_lm_ids, [-1]),
             tf.reshape(batch.masked_lm_weights, [-1]),
         )
+        return {"loss": loss, "masked_accuracy": accuracy}
 
     def _gather(self, x: tf.Tensor, batch: MlmBatch) -> tf.Tensor:
         """[B * S, H] -> [B * P, H]: the head's product is over V columns, so it is
@@ -65,5 +66,8 @@ class Classifier(tf.Module):
         return self.output(dropout(pooled, self.config.hidden_dropout_prob, pool_seed))
 
     def sums(self, batch: ClassificationBatch, seed: tf.Tensor | None = None) -> Sums:
-        """ "loss" in nats a text and "accuracy", summed over the batch."""
-        return cross_entropy(self.logits(batch, seed), batch.label_ids, batch.example_weights)
+        """The texts' "loss" in nats and "accuracy"."""
+        loss, accuracy = cross_entropy(
+            self.logits(batch, seed), batch.label_ids, batch.example_weights
+        )
+        return {"loss": loss, "accuracy": accuracy}

@@ -51,3 +51,15 @@ def macro_f1(confusion: np.ndarray) -> float:
     # A row sums to TP + FN, a column to TP + FP.
     denominators = confusion.sum(axis=0) + confusion.sum(axis=1)
     return float(np.mean(2 * true_positives / np.maximum(denominators, 1)))
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """[n, C] logits -> [n, C] float64 probabilities, each row summing to 1."""
+    powers = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def mean_cross_entropy(probabilities: np.ndarray, label_ids: np.ndarray) -> float:
+    """Mean of -ln p[label] over the rows, in nats; [n, C] and [n] integers."""
+    chosen = probabilities[np.arange(len(label_ids)), label_ids]
+    return float(-np.mean(np.log(np.maximum(chosen, np.finfo(np.float64).tiny))))

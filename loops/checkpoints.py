@@ -59,7 +59,7 @@ class Checkpoints:
         warning; when all are damaged, UserError: never a silent fresh start.
         """
         steps = marked_steps(self._directory)
-        damaged = []
+        damaged: list[str] = []
         for step in reversed(steps):
             problem = self._restore(step)
             if problem is None:
@@ -99,7 +99,7 @@ class Checkpoints:
 
 def latest_whole(directory: Path) -> Path:
     """The newest undamaged checkpoint's path prefix, for readers of its variables."""
-    problems = []
+    problems: list[str] = []
     for step in reversed(marked_steps(directory)):
         problem = damage(directory, step)
         if problem is None:

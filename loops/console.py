@@ -3,9 +3,10 @@
 On a terminal the line is rewritten in place; in a log it is a plain line now and then.
 """
 
+import contextlib
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 _LOG_SECONDS = 20.0  # between plain lines
 _TERMINAL_SECONDS = 0.2
@@ -44,9 +45,12 @@ class Progress:
         """A line of its own, above the progress line."""
         print(f"\r\x1b[2K{text}" if self._terminal else text, flush=True)
 
-    def pause(self, seconds: float) -> None:
-        """Time that is not training (evaluation, saving): kept out of the speed."""
-        self._paused += seconds
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Time that is not training (evaluation, saving) is kept out of the speed."""
+        started = time.monotonic()
+        yield
+        self._paused += time.monotonic() - started
 
 
 def format_values(values: dict[str, float]) -> Iterable[str]:
@@ -58,7 +62,7 @@ def format_values(values: dict[str, float]) -> Iterable[str]:
 
 def format_seconds(seconds: float) -> str:
     """42 s, 3 min 20 s, 5 h 7 min."""
-    whole = int(round(seconds))
+    whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from bert_core.adamw_options import AdamWOptions
 from bert_core.errors import UserError
 
 
@@ -48,14 +49,14 @@ class LoopOptions:
     """When to do what, in optimiser steps."""
 
     steps_per_loop: int = 10  # steps a host call
-    eval_steps: int = 500  # between evaluations
+    eval_steps: int | None = None  # between evaluations; None: as the task sees fit
     checkpoint_steps: int = 500  # between checkpoints
     max_to_keep: int = 3  # checkpoints
     max_bad_steps: int = 0  # steps with a loss that is not finite to skip before stopping
 
     def __post_init__(self) -> None:
         for name in ("steps_per_loop", "eval_steps", "checkpoint_steps"):
-            if getattr(self, name) < 1:
+            if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise UserError(f"--{name}={getattr(self, name)}: must be at least 1")
         if self.max_to_keep < 2:
             raise UserError(
@@ -72,7 +73,8 @@ class LoopOptions:
         logs the same means as one that was not.
         """
         intervals = (self.steps_per_loop, self.eval_steps, self.checkpoint_steps)
-        return min([num_train_steps, *((step // every + 1) * every for every in intervals)])
+        ends = [(step // every + 1) * every for every in intervals if every is not None]
+        return min([num_train_steps, *ends])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,3 +85,14 @@ class RuntimeOptions:
     xla: bool = False
     verbose: bool = False
     allow_drift: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingOptions:
+    """All that is the same for every task."""
+
+    adamw: AdamWOptions
+    schedule: ScheduleOptions
+    length: LengthOptions
+    loop: LoopOptions
+    runtime: RuntimeOptions

@@ -21,6 +21,20 @@ from bert_core.config import BertConfig, read_config
 from bert_core.errors import UserError
 from loops.files import write_whole
 
+# A start that died before run.json was written may leave these.
+_LEFT_BY_A_DEAD_START = (
+    ".lock",
+    "checkpoints",
+    "best",
+    "logs",
+    "config.json",
+    "vocab.txt",
+    "tokenizer_config.json",
+    "labels.txt",
+    "flags.txt",
+    "run.json.tmp",
+)
+
 
 class RunDirectory:
     """An output directory, locked for this process as long as it lives."""
@@ -59,8 +73,8 @@ class RunDirectory:
         """Whether no run has been recorded here yet."""
         return not (self.path / "run.json").exists()
 
-    def write(self, name: str, text: str) -> None:
-        write_whole(self.path / name, text)
+    def write(self, name: str, data: str | bytes) -> None:
+        write_whole(self.path / name, data)
 
     def copy(self, source: Path) -> None:
         """Copies a small file of another run under its own name."""
@@ -101,6 +115,23 @@ class RunDirectory:
         self.metrics.unlink(missing_ok=True)
 
 
+def check_output_dir(path: Path) -> None:
+    """UserError when `path` cannot become a run directory; writes nothing."""
+    if path.exists() and not path.is_dir():
+        raise UserError(f"--output_dir={path}: is a file; name a directory")
+    above = path
+    while not above.exists():
+        above = above.parent
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise UserError(f"--output_dir={path}: {above} cannot be written to")
+    if path.exists() and not (path / "run.json").exists():
+        strangers = [x.name for x in path.iterdir() if x.name not in _LEFT_BY_A_DEAD_START]
+        if strangers:
+            raise UserError(
+                f"--output_dir={path}: holds {strangers[0]} but no run; name a new directory"
+            )
+
+
 def read_record(path: Path) -> dict[str, Any]:
     """The run.json of a run directory."""
     try:
@@ -116,3 +147,12 @@ def read_run_config(path: Path) -> BertConfig:
     if not path.is_dir():
         raise UserError(f"{path}: no such run directory")
     return read_config(path / "config.json")
+
+
+def read_lower_case(path: Path) -> bool:
+    """Whether a run directory's vocabulary is uncased."""
+    file = path / "tokenizer_config.json"
+    try:
+        return bool(json.loads(file.read_text(encoding="utf-8"))["do_lower_case"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UserError(f"{file}: does not say do_lower_case; is it a run directory?") from None

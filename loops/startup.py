@@ -1,18 +1,56 @@
-"""Setting TensorFlow up: before its import, after it, and the first lines on screen."""
+"""Starting TensorFlow, and the first lines on screen."""
 
+import contextlib
 import os
+import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from loops.options import RuntimeOptions
 
 
-def before_tensorflow(options: RuntimeOptions) -> None:
-    """Environment that TensorFlow reads once, on import."""
+def start_tensorflow(options: RuntimeOptions) -> None:
+    """Imports TensorFlow, quietly, with thread pools of a fixed size.
+
+    To be called before anything else imports it.
+    """
     # oneDNN's matrix products gain 10 to 15% on CPUs where it is not the default.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if not options.verbose:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with contextlib.nullcontext() if options.verbose else _stderr_held_back():
+        import tensorflow as tf
+        import tensorflow_text  # noqa: F401  (its import prints as well)
+
+        tf.config.list_physical_devices()  # so does the first look at the devices
+    if not options.verbose:
+        tf.get_logger().setLevel("ERROR")
+    tf.config.threading.set_intra_op_parallelism_threads(num_threads(options))
+    tf.config.threading.set_inter_op_parallelism_threads(num_threads(options))
+
+
+@contextlib.contextmanager
+def _stderr_held_back() -> Iterator[None]:
+    """Keeps what is written to stderr, and shows it only if an exception comes.
+
+    TensorFlow's libraries print while they are loaded, whatever TF_CPP_MIN_LOG_LEVEL
+    says (tensorflow/tensorflow#100442).
+    """
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(terminal, held.read())
+            raise
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
 
 
 def num_threads(options: RuntimeOptions) -> int:
@@ -22,16 +60,6 @@ def num_threads(options: RuntimeOptions) -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def configure_tensorflow(options: RuntimeOptions) -> None:
-    """Thread pools of a fixed size, and no warnings that are not the user's."""
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(num_threads(options))
-    tf.config.threading.set_inter_op_parallelism_threads(num_threads(options))
-    if not options.verbose:
-        tf.get_logger().setLevel("ERROR")
 
 
 def runtime_record(options: RuntimeOptions) -> dict[str, Any]:

@@ -1,23 +1,13 @@
 """The loop around the step: log, evaluate, save, stop. The same for every task."""
 
-import dataclasses
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from bert_core.schedule import Schedule
 from loops import stopping
-from loops.checkpoints import Checkpoints
-from loops.console import Progress
 from loops.metrics_log import MetricsLog
-from loops.options import LoopOptions
-from loops.tensorboard import TensorBoard
-from loops.train_step import TrainState, TrainSteps
-
-MakeBatches = Callable[[int, int], Iterable[Any]]  # (first step, number of steps)
+from loops.session import Session
 
 
 class NotFinite(Exception):
@@ -28,72 +18,37 @@ class NotFinite(Exception):
         self.step = step
 
 
-@dataclasses.dataclass(frozen=True)
-class Recorder:
-    """Where numbers go: file, charts, screen."""
+def train(session: Session, evaluate: Callable[[int], dict[str, float]]) -> None:
+    """Trains from `state.step` to `num_train_steps`; evaluate(step) gives dev figures.
 
-    metrics: MetricsLog
-    tensorboard: TensorBoard
-    progress: Progress
-
-    def add(self, split: str, step: int, values: dict[str, float]) -> None:
-        self.metrics.add(split, step, values)
-        self.tensorboard.scalars(split, step, values)
-
-
-def train(
-    state: TrainState,
-    steps: TrainSteps,
-    schedule: Schedule,
-    make_batches: MakeBatches,
-    evaluate: Callable[[int], dict[str, float]],
-    checkpoints: Checkpoints,
-    recorder: Recorder,
-    options: LoopOptions,
-    num_train_steps: int,
-) -> None:
-    """Trains from `state.step` to `num_train_steps`.
-
-    evaluate(step) gives the dev figures. Raises NotFinite, or Stopped after saving.
+    Raises NotFinite, or Stopped after saving.
     """
-    step = int(state.step.numpy())
-    iterator = iter(make_batches(step, num_train_steps - step))
+    options, recorder, total = session.loop, session.recorder, session.num_train_steps
+    step = int(session.state.step.numpy())
+    iterator = iter(session.make_batches(step, total))
     with stopping.deferred():
-        while step < num_train_steps:
-            stop_at = options.next_stop(step, num_train_steps)
-            rates = [schedule(s) for s in range(step, stop_at)]
-            window = steps(iterator, rates)
+        while step < total:
+            stop_at = options.next_stop(step, total)
+            rates = [session.schedule(s) for s in range(step, stop_at)]
+            window = session.steps(iterator, rates)
             values = _summary(window, rates)
             _check_finite(window, step, recorder.metrics, values, options.max_bad_steps)
             step = stop_at
             recorder.add("train", step, values)
             recorder.progress.update(step, values)
-            started = time.monotonic()
-            last = step == num_train_steps
-            if last or step % options.eval_steps == 0:
-                recorder.add("dev", step, evaluate(step))
-            if last or step % options.checkpoint_steps == 0 or stopping.requested():
-                recorder.metrics.sync()
-                recorder.tensorboard.flush()
-                checkpoints.save(step)
-            recorder.progress.pause(time.monotonic() - started)
-            if stopping.requested():
+            with recorder.progress.paused():
+                if step == total or step % (options.eval_steps or total) == 0:
+                    recorder.add("dev", step, evaluate(step))
+                if (
+                    step == total
+                    or step % options.checkpoint_steps == 0
+                    or stopping.requested()
+                ):
+                    recorder.sync()
+                    session.checkpoints.save(step)
+            if stopping.requested() and step < total:
                 recorder.progress.note(f"saved at step {step:,}; the same command goes on")
-            stopping.check()
-
-
-def seconds_a_step(
-    state: TrainState, steps: TrainSteps, make_batches: MakeBatches, timed_steps: int = 4
-) -> float:
-    """Measures the step at learning rate 0, then resets: nothing is changed by it."""
-    iterator = iter(make_batches(0, timed_steps + 2))
-    steps(iterator, [0.0, 0.0])  # traces, and warms up
-    started = time.monotonic()
-    steps(iterator, [0.0] * timed_steps)
-    elapsed = time.monotonic() - started
-    state.optimizer.reset()
-    state.step.assign(0)
-    return elapsed / timed_steps
+                stopping.check()
 
 
 def _summary(window: dict[str, np.ndarray], rates: list[float]) -> dict[str, float]:

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from bert_core.errors import UserError
 from bert_core.names import named_variables
+from loops.checkpoints import latest_whole, read_variables
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,3 +49,10 @@ def load_weights(model: tf.Module, values: Mapping[str, np.ndarray], where: Path
     for name in loaded:
         variables[name].assign(values[name])
     return LoadReport(loaded, fresh, [name for name in values if name not in variables])
+
+
+def load_run(model: tf.Module, run: Path) -> LoadReport:
+    """Loads the newest whole checkpoint of a run directory; the best one, if it has one."""
+    best = run / "best"
+    prefix = latest_whole(best if best.is_dir() else run / "checkpoints")
+    return load_weights(model, read_variables(prefix), prefix)

@@ -8,6 +8,7 @@ either in train or in test, and no test text occurs in the corpus.
 """
 
 import ast
+import functools
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -59,8 +60,9 @@ def source() -> Source:
 
 
 def _version_of(package: str) -> str:
+    name = {"absl": "absl-py"}.get(package, package)
     try:
-        return importlib.metadata.version(package.replace("_", "-"))
+        return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return "unknown"  # installed under another name, such as tensorflow-cpu
 
@@ -105,7 +107,9 @@ def _documents() -> Iterator[Document]:
                 first, label = texts.setdefault(text, (name, _label_of(name)))
                 if label != _label_of(name):
                     texts[text] = (first, None)
-            progress(lambda done=done: f"read {done:,} of {len(files):,} source files")
+            progress(
+                functools.partial("read {:,} of {:,} source files".format, done, len(files))
+            )
     for text, (name, label) in texts.items():
         if label is None:
             yield Document(text, "corpus")

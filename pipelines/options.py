@@ -37,8 +37,8 @@ class PrepareOptions:
     overwrite: bool = False
     tfds_data_dir: Path | None = None  # None: TFDS's own default, ~/tensorflow_datasets
     download: bool = True
-    tfds_text_key: str = "text"
-    tfds_label_key: str | None = None  # None: "label", where the dataset has it
+    text_key: str = "text"
+    label_key: str | None = None  # None: "label", where the dataset has it
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,9 +12,9 @@ import collections
 import contextlib
 import dataclasses
 import json
-import os
 import re
 import shutil
+import uuid
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -56,8 +56,9 @@ def write_source(source: Source, data_dir: Path, overwrite: bool) -> dict[str, A
         print(f"{data_dir}: holds {source.name} already, nothing to do")
         return present
     _refuse_foreign(target, overwrite)
-    partial = target.with_name(f"{target.name}.partial-{os.getpid()}")
-    retired = target.with_name(f"{target.name}.old-{os.getpid()}")
+    ours = uuid.uuid4().hex[:8]  # another run may be writing beside this one
+    partial = target.with_name(f"{target.name}.partial-{ours}")
+    retired = target.with_name(f"{target.name}.old-{ours}")
     try:
         partial.mkdir(parents=True)
         record = _write_files(source, partial)
@@ -65,8 +66,10 @@ def write_source(source: Source, data_dir: Path, overwrite: bool) -> dict[str, A
             target.rename(retired)
         partial.rename(target)
     except OSError as error:
-        raise UserError(f"{data_dir}: cannot be written ({error.strerror})") from None
+        raise UserError(f"{data_dir}: cannot be written ({error.strerror or error})") from None
     finally:
+        if retired.exists() and not target.exists():
+            retired.rename(target)
         shutil.rmtree(partial, ignore_errors=True)
     shutil.rmtree(retired, ignore_errors=True)
     return record
@@ -133,6 +136,7 @@ def _write_files(source: Source, directory: Path) -> dict[str, Any]:
     if names:
         (directory / "labels.txt").write_text("".join(f"{n}\n" for n in names), "utf-8")
     files = sorted(path for path in directory.rglob("*") if path.is_file())
+    sizes = {path.relative_to(directory).as_posix(): path.stat().st_size for path in files}
     record = {
         "format": FORMAT,
         "dataset": source.name,
@@ -141,14 +145,16 @@ def _write_files(source: Source, directory: Path) -> dict[str, Any]:
         "characters": written.characters,
         "examples": {
             split: {name: counts[name] for name in names}
-            for split, counts in written.labels.items()
+            for split, counts in sorted(written.labels.items(), key=_order_of_split)
         },
-        "files": {
-            path.relative_to(directory).as_posix(): path.stat().st_size for path in files
-        },
+        "files": sizes,
     }
     (directory / "source.json").write_text(json.dumps(record, indent=2) + "\n", "utf-8")
     return record
+
+
+def _order_of_split(item: tuple[str, Any]) -> int:
+    return SPLITS.index(item[0])
 
 
 class _Writer:

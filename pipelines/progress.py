@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 
 class Progress:
-    """Prints a message at most every `interval` seconds; building it is cheap.
+    """Prints a message at most every `interval` seconds, counted from the first call.
 
     The message is a function, called only when its line is due.
     """
@@ -13,10 +13,12 @@ class Progress:
     def __init__(self, interval: float = 3.0, say: Callable[[str], None] | None = None) -> None:
         self._interval = interval
         self._say = say or (lambda line: print(line, flush=True))
-        self._started = self._last = time.monotonic()
+        self._started = self._last = 0.0
 
     def __call__(self, message: Callable[[], str]) -> None:
         now = time.monotonic()
+        if not self._started:
+            self._started = self._last = now
         if now - self._last >= self._interval:
             self._last = now
             self._say(f"  {message()} ({now - self._started:.0f} s)")

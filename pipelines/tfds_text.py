@@ -5,8 +5,12 @@ only become labelled examples, or nothing. Every other split is corpus, and `tra
 is labelled examples as well. Nothing is deduplicated: the dataset stays the published one.
 """
 
+import os
 from collections.abc import Iterator
 from typing import Any
+
+import numpy as np
+from absl import logging
 
 from bert_core.errors import UserError
 from pipelines.cleaning import clean_text
@@ -21,15 +25,11 @@ def source(options: PrepareOptions) -> Source:
     """The dataset `options.dataset`, downloaded and built first if that is allowed."""
     builder = _builder(options)
     features = dict(builder.info.features)
-    text_key = options.tfds_text_key
-    label_key = options.tfds_label_key or ("label" if "label" in features else None)
-    for flag, key in (("tfds_text_key", text_key), ("tfds_label_key", label_key)):
-        if key is not None and key not in features:
-            raise UserError(
-                f"--{flag}={key}: not a field of {options.dataset}; it has {', '.join(features)}"
-            )
-    if str(features[text_key].np_dtype) != "object":
-        raise UserError(f"--tfds_text_key={text_key}: is not text in {options.dataset}")
+    text_key = options.text_key
+    label_key = options.label_key or ("label" if "label" in features else None)
+    _check_field(features, "text_key", text_key, "O", "text")
+    if label_key:
+        _check_field(features, "label_key", label_key, "Oiub", "a class")
     identity = {
         "tfds": builder.info.full_name,
         "text_key": text_key,
@@ -42,10 +42,22 @@ def source(options: PrepareOptions) -> Source:
     )
 
 
+def _check_field(features: dict[str, Any], flag: str, key: str, kinds: str, what: str) -> None:
+    if key not in features:
+        fields = ", ".join(sorted(features))
+        raise UserError(f"--{flag}={key}: the dataset has no such field, only {fields}")
+    feature = features[key]
+    if feature.shape != () or np.dtype(feature.np_dtype).kind not in kinds:
+        raise UserError(f"--{flag}={key}: is not {what} but {feature}")
+
+
 def _builder(options: PrepareOptions) -> Any:
     """A built dataset. TFDS raises many types of error here; each becomes one line."""
+    print(f"{options.dataset}: loading TensorFlow Datasets", flush=True)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # quiet, if not told otherwise
     import tensorflow_datasets as tfds  # ten seconds, so only when a dataset is wanted
 
+    logging.set_verbosity(logging.ERROR)
     flag = f"--dataset={options.dataset}"
     data_dir = options.tfds_data_dir and str(options.tfds_data_dir.expanduser())
     try:

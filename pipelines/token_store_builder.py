@@ -47,16 +47,15 @@ def build_store(
     different documents, or the directory cannot be written.
     """
     partial = directory.with_name(directory.name + ".partial")
-    try:
+    with disk_errors(directory):
         directory.parent.mkdir(parents=True, exist_ok=True)
-        lock = open(directory.with_name(directory.name + ".lock"), "wb")  # noqa: SIM115
-    except OSError as error:
-        raise UserError(f"{directory}: cannot be written ({error.strerror})") from None
+        lock = directory.with_name(directory.name + ".lock").open("wb")
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         shutil.rmtree(partial, ignore_errors=True)  # what a killed build left behind
-        partial.mkdir()
         try:
+            with disk_errors(partial):
+                partial.mkdir()
             writers = {
                 name: SplitWriter(name, partial, tokenizer.vocabulary, shard_tokens)
                 for name in SPLITS

@@ -1,38 +1,50 @@
 """Texts to WordPiece ids and back, inside or outside TensorFlow graphs."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_text as tf_text
 
+from bert_core.errors import UserError
 from pipelines.vocabulary import CONTINUATION, UNK, Vocabulary
+from pipelines.words import MAX_WORD_BYTES, clean_text
 
 
 class Tokenizer(tf.Module):
-    """BERT's tokenisation by tensorflow-text's `FastBertTokenizer`.
+    """Google's BERT tokenisation, the splitting done by tensorflow-text's fast WordPiece.
 
-    Works eagerly, in `tf.data` and in exported models. Never adds special tokens.
+    Works eagerly, in `tf.data` and in exported models. Special tokens are neither
+    added nor found: a text that says "[MASK]" is punctuation around a word.
+
+    Not `tf_text.FastBertTokenizer`: its normaliser folds compatibility characters
+    ("…" to "...", "½" to three characters) and turns control characters to spaces.
     """
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         super().__init__(name="tokenizer")
         self.vocabulary = vocabulary
-        self._fast = tf_text.FastBertTokenizer(
-            vocab=list(vocabulary.tokens),
-            token_out_type=tf.int32,
-            unknown_token=UNK,
-            lower_case_nfd_strip_accents=vocabulary.lower_case,
-        )
+        try:
+            self._wordpiece = tf_text.FastWordpieceTokenizer(
+                vocab=list(vocabulary.tokens),
+                suffix_indicator=CONTINUATION,
+                max_bytes_per_word=MAX_WORD_BYTES,
+                token_out_type=tf.int32,
+                unknown_token=UNK,
+            )
+        except RuntimeError as error:
+            raise UserError(f"the vocabulary cannot be used: {error}") from None
 
     def __call__(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """[n] string, UTF-8 -> [n, (tokens)] int32."""
-        return self._fast.tokenize(texts)
+        return self._wordpiece.tokenize(clean_text(texts, self.vocabulary.lower_case))
 
     def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
         """One int32 array of ids a text."""
         ids = self(tf.constant(list(texts), tf.string))
-        return np.split(ids.values.numpy(), ids.row_splits.numpy()[1:-1])
+        values, splits = ids.values.numpy(), ids.row_splits.numpy()
+        return [values[start:end] for start, end in itertools.pairwise(splits)]
 
     def words(self, ids: Iterable[int]) -> str:
         """Ids as readable text: pieces joined to words, words by spaces."""

@@ -75,7 +75,11 @@ class Vocabulary:
 
     def write(self, path: Path) -> None:
         """Writes `vocab.txt`. `lower_case` is not in it: the format has no place for it."""
-        path.write_bytes(("\n".join(self.tokens) + "\n").encode())
+        path.write_bytes(self.to_text().encode())
+
+    def to_text(self) -> str:
+        """The contents of a `vocab.txt`: a token a line, in the order of the ids."""
+        return "\n".join(self.tokens) + "\n"
 
 
 def read_vocabulary(path: Path, lower_case: bool) -> Vocabulary:
@@ -103,7 +107,7 @@ def read_vocabulary(path: Path, lower_case: bool) -> Vocabulary:
 def _check_tokens(tokens: Sequence[str], where: str) -> None:
     first_line: dict[str, int] = {}
     for line, token in enumerate(tokens, start=1):
-        if not token.strip():
+        if not token.strip(" \t\r"):
             raise UserError(f"{where}: line {line} is empty; one token a line, no gaps")
         if token in first_line:
             raise UserError(

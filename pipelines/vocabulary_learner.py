@@ -7,12 +7,16 @@ the way Hugging Face's `BertWordPieceTokenizer` trains: seconds, not minutes.
 import collections
 import heapq
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+
+import tensorflow as tf
 
 from pipelines.vocabulary import CONTINUATION, SPECIAL_TOKENS
-from pipelines.words import MAX_WORD_BYTES, split_words
+from pipelines.words import MAX_WORD_BYTES, clean_text, split_words
 
-_MAX_COUNTED = 2_000_000  # different chunks held while counting, about 250 MB
+_MAX_CHUNKS = 2_000_000  # different chunks held while counting, about 250 MB
+_MAX_WORDS = 500_000  # the most frequent words; the rest would decide no merge
+_BATCH = 50_000  # chunks cleaned at a time
 # The alphabet leaves out the rarest characters, a millionth of the text together,
 # and may fill at most this share of the vocabulary (Chinese has many characters).
 _ALPHABET_COVERAGE = 1 - 1e-6
@@ -34,27 +38,36 @@ def learn_vocabulary(documents: Iterable[str], vocab_size: int, lower_case: bool
 
 
 def count_words(documents: Iterable[str], lower_case: bool) -> dict[str, int]:
-    """How often each pre-tokenised word occurs; words never tokenised are left out.
+    """How often each pre-tokenised word occurs; words too long for WordPiece left out.
 
     Memory is bounded: the rarest chunks are dropped while there are too many.
     """
     chunks: collections.Counter[str] = collections.Counter()
-    least = 1
     for text in documents:
         # The cheap split first: the exact one then sees each different chunk once.
         chunks.update((text.lower() if lower_case else text).split())
-        while len(chunks) > _MAX_COUNTED:
-            least += 1
-            chunks = collections.Counter(
-                {chunk: count for chunk, count in chunks.items() if count >= least}
-            )
+        if len(chunks) > _MAX_CHUNKS:
+            chunks = _most_frequent(chunks, _MAX_CHUNKS // 2)
     words: collections.Counter[str] = collections.Counter()
-    for chunk, count in chunks.items():
-        for word in split_words(chunk, lower_case):
-            words[word] += count
-    return {
-        w: n for w, n in words.items() if len(w.encode("utf-8", "replace")) <= MAX_WORD_BYTES
-    }
+    for batch in _batches(sorted(chunks)):
+        data = [chunk.encode("utf-8", "replace") for chunk in batch]
+        cleaned = clean_text(tf.constant(data, tf.string), lower_case).numpy()
+        for chunk, text in zip(batch, cleaned, strict=True):
+            for word in split_words(text.decode()):
+                words[word] += chunks[chunk]
+    short = {w: count for w, count in words.items() if len(w.encode()) <= MAX_WORD_BYTES}
+    return _most_frequent(short, _MAX_WORDS)
+
+
+def _most_frequent(counts: dict[str, int], most: int) -> collections.Counter[str]:
+    """At most `most` of the counts, the highest; equal ones in the order of the strings."""
+    kept = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:most]
+    return collections.Counter(dict(kept))
+
+
+def _batches(items: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(items), _BATCH):
+        yield items[start : start + _BATCH]
 
 
 def _characters(word: str) -> list[str]:

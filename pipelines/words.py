@@ -1,15 +1,18 @@
-"""BERT's split of text into words and punctuation, before WordPiece.
-
-An exact, slow twin of what tensorflow-text does inside `FastBertTokenizer`.
-"""
+"""BERT's cleaning of text, and its split into words and punctuation, before WordPiece."""
 
 import re
 import unicodedata
 
-MAX_WORD_BYTES = 100  # longer words are [UNK]
+import tensorflow as tf
+import tensorflow_text as tf_text
 
+# Longer words are [UNK]. BERT's own limit is 200 characters, of any number of bytes.
+MAX_WORD_BYTES = 400
+
+_CONTROL = r"[^\P{C}\t\n\r]+|\x{FFFD}+"
+_ACCENT = r"\p{Mn}+"
 _ASCII_WORDS = re.compile(r"[0-9A-Za-z]+|[!-/:-@\[-`{-~]")
-_CJK_RANGES = (
+_CJK = (
     (0x4E00, 0x9FFF),
     (0x3400, 0x4DBF),
     (0x20000, 0x2A6DF),
@@ -21,38 +24,31 @@ _CJK_RANGES = (
 )
 
 
-def split_words(text: str, lower_case: bool) -> list[str]:
-    """Words of a text: control characters dropped, punctuation and CJK characters alone.
+def clean_text(texts: tf.Tensor, lower_case: bool) -> tf.Tensor:
+    """[n] string -> [n] string without control characters and broken UTF-8.
 
-    With `lower_case` the text is lower-cased and loses its accents (NFD).
+    With `lower_case` it is also lower-cased, decomposed (NFD) and stripped of
+    accents: "Ü" becomes "u".
     """
+    texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="ignore")
+    texts = tf.strings.regex_replace(texts, _CONTROL, "")
     if lower_case:
-        text = text.lower()
-    if text.isascii() and text.isprintable():
+        texts = tf.strings.lower(texts, encoding="utf-8")
+        texts = tf_text.normalize_utf8(texts, "NFD")
+        texts = tf.strings.regex_replace(texts, _ACCENT, "")
+    return texts
+
+
+def split_words(text: str) -> list[str]:
+    """Words of a cleaned text; punctuation and CJK characters are words alone."""
+    if text.isascii():
         return _ASCII_WORDS.findall(text)
-    if lower_case:
-        text = "".join(
-            c for c in unicodedata.normalize("NFD", text) if unicodedata.category(c) != "Mn"
-        )
-    return "".join(map(_separated, text)).split()
+    return "".join(f" {c} " if _stands_alone(c) else c for c in text).split()
 
 
-def _separated(character: str) -> str:
-    category = unicodedata.category(character)
-    if character in "\t\n\r" or category == "Zs":
-        return " "
-    if category in ("Cc", "Cf") or character in "\0\ufffd":
-        return ""
-    if _is_punctuation(character, category) or _is_cjk(ord(character)):
-        return f" {character} "
-    return character
-
-
-def _is_punctuation(character: str, category: str) -> bool:
+def _stands_alone(character: str) -> bool:
     # BERT counts all ASCII that is no letter, digit or space, such as "$" and "`".
-    ascii_symbol = character.isascii() and not character.isalnum()
-    return ascii_symbol or category.startswith("P")
-
-
-def _is_cjk(code: int) -> bool:
-    return any(first <= code <= last for first, last in _CJK_RANGES)
+    if character.isascii():
+        return not (character.isalnum() or character.isspace())
+    code = ord(character)
+    return unicodedata.category(character)[0] == "P" or any(a <= code <= b for a, b in _CJK)

@@ -1,0 +1,190 @@
+"""Fine-tunes a pretrained run as a text classifier.
+
+  python run_finetune.py --init_checkpoint=runs/pretrain --output_dir=runs/classify \\
+      --train_file=train.jsonl --test_file=test.jsonl
+  python run_finetune.py --init_checkpoint=runs/pretrain --output_dir=runs/pairs \\
+      --train_file=pairs.tsv --text_column=question --text_pair_column=answer \\
+      --label_column=fits
+  python run_finetune.py --init_checkpoint=runs/pretrain --output_dir=runs/imdb \\
+      --dataset=imdb_reviews --num_seeds=3
+
+Architecture and vocabulary come from the pretrained run. The epoch that is best on
+the dev split is kept, and scored once on the test file. The same command again goes
+on where a stopped run was.
+"""
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import flags
+
+DEFAULT_EPOCHS = 3.0
+
+
+def main() -> None:
+    start, output_dir = flags.init_checkpoint(), flags.output_dir()
+    columns, options = flags.examples_options(), flags.classification_options(flags.FLAGS.seed)
+    num_seeds, dev_share = flags.num_seeds(), flags.dev_share()
+    runtime = flags.training_options(1.0, num_epochs=DEFAULT_EPOCHS).runtime
+    from loops import run_directory, startup
+
+    run_directory.check_output_dir(output_dir)
+    config = flags.classifier_config(run_directory.read_run_config(start))
+    startup.start_tensorflow(runtime)
+    from loops.classification import over_seeds
+    from pipelines.labelled import load_labelled
+    from pipelines.tokenizer import Tokenizer
+    from pipelines.vocabulary import read_vocabulary
+
+    vocabulary = read_vocabulary(start / "vocab.txt", run_directory.read_lower_case(start))
+    data = load_labelled(labelled_files(), columns, options, dev_share, Tokenizer(vocabulary))
+    print("\n".join(data.lines()), flush=True)
+    results = []
+    for seed in range(flags.FLAGS.seed, flags.FLAGS.seed + num_seeds):
+        path = output_dir if num_seeds == 1 else output_dir / f"seed-{seed}"
+        run = run_directory.RunDirectory(path)
+        results.append(finetune(run, start, config, vocabulary, data, seed))
+    if num_seeds > 1:
+        print(over_seeds(results))
+
+
+def labelled_files() -> dict[str, Path | None]:
+    """The files to read; those of a --dataset are written to the cache first."""
+    if flags.FLAGS.dataset is None:
+        return flags.labelled_files()
+    from pipelines.datasets import write_dataset
+
+    options = flags.dataset_options(flags.dataset_cache())
+    write_dataset(options)
+    return {
+        "train": options.data_dir / "train.jsonl",
+        "dev": None,
+        "test": options.data_dir / "test.jsonl",
+    }
+
+
+def finetune(
+    run: Any, start: Path, config: Any, vocabulary: Any, data: Any, seed: int
+) -> dict[str, float]:
+    """Trains in `run` from the weights in `start`; returns the final scores."""
+    from bert_core.models import Classifier
+    from loops.classification import BestWeights, Scorer
+    from loops.session import open_session
+    from loops.train_loop import train
+    from loops.warm_start import load_run
+
+    model = Classifier(config, len(data.names), seed)
+    if flags.FLAGS.from_scratch:
+        print(f"random weights in the shape of {start}")
+    else:
+        print("\n".join([f"weights only from {start}:", *load_run(model, start).lines()]))
+    session = open_session(run, plan(model, start, vocabulary, data, seed))
+    scorer = Scorer(model, len(data.names))
+    best = BestWeights(run.best, model, session.recorder.metrics.lines)
+    dev = split_of(data.dev, vocabulary, seed)
+
+    def evaluate(step: int) -> dict[str, float]:
+        values = scorer(dev).values
+        kept = "  (best so far)" if best.offer(step, values) else ""
+        shown = "  ".join(f"dev {name} {value:.4f}" for name, value in values.items())
+        session.recorder.progress.note(f"step {step:,}  {shown}{kept}")
+        return values
+
+    train(session, evaluate)
+    print(f"best on dev at step {best.restore():,}")
+    return report(session, scorer, vocabulary, data, seed)
+
+
+def plan(model: Any, start: Path, vocabulary: Any, data: Any, seed: int) -> Any:
+    """The model, its batches, and what is recorded of them."""
+    from bert_core.schedule import finetuning_peak
+    from loops.session import Plan
+    from pipelines import classification_batches
+
+    texts, labels = data.train.texts, data.train.label_ids
+    options = flags.classification_options(seed)
+    return Plan(
+        model=model,
+        make_batches=lambda first, end: classification_batches.training_batches(
+            texts, labels, vocabulary, options, first, end
+        ),
+        steps_an_epoch=math.ceil(len(texts) / options.batch_size),
+        items_a_step=options.batch_size,
+        unit="texts",
+        training=flags.training_options(
+            finetuning_peak(model.config.hidden_size), num_epochs=DEFAULT_EPOCHS
+        ),
+        evaluate_each_epoch=True,
+        seed=seed,
+        record={
+            "program": "finetune",
+            "model": dataclasses.asdict(model.config),
+            "classification": dataclasses.asdict(options),
+            "init_checkpoint": "random" if flags.FLAGS.from_scratch else str(start),
+            "vocabulary": vocabulary.sha256,
+            "labels": data.names,
+            "data": data.fingerprint(),
+        },
+        files={
+            "config.json": model.config.to_json(),
+            "vocab.txt": vocabulary.to_text(),
+            "tokenizer_config.json": json.dumps({"do_lower_case": vocabulary.lower_case}),
+            "labels.txt": "\n".join(data.names) + "\n",
+            "flags.txt": flags.as_flagfile(),
+        },
+    )
+
+
+def split_of(split: Any, vocabulary: Any, seed: int) -> Any:
+    """A split as batches to be scored."""
+    from loops.classification import Split
+    from pipelines.classification_batches import evaluation_batches
+
+    options = flags.classification_options(seed)
+    batches, order = evaluation_batches(split.texts, split.label_ids, vocabulary, options)
+    return Split(batches, order, split.label_ids)
+
+
+def report(
+    session: Any, scorer: Any, vocabulary: Any, data: Any, seed: int
+) -> dict[str, float]:
+    """Scores the best weights on the test file (dev without one) and writes it all down."""
+    from loops import pictures
+    from loops.classification import one_class_warning, predictions_table
+
+    name = "dev" if data.test is None else "test"
+    split = data.dev if data.test is None else data.test
+    scored = scorer(split_of(split, vocabulary, seed))
+    run, recorder, step = session.run, session.recorder, session.num_train_steps
+    if name == "test" and not any(x["split"] == "test" for x in recorder.metrics.lines):
+        recorder.add("test", step, scored.values)
+    matrix = pictures.confusion(scored.confusion, data.names)
+    recorder.tensorboard.image(f"confusion_{name}", step, matrix)
+    recorder.sync()
+    table = predictions_table(scored, split.label_ids, data.names)
+    run.write("predictions.tsv", table)
+    run.write("confusion.png", matrix)
+    run.write("curves.png", pictures.curves(recorder.metrics.lines, {}))
+    warning = one_class_warning(scored.confusion, data.names)
+    if warning:
+        print(warning)
+    print(
+        f"{name} accuracy {scored.values['accuracy']:.4f} (majority class "
+        f"{split.majority:.4f}), macro-F1 {scored.values['macro_f1']:.4f}, loss "
+        f"{scored.values['loss']:.4f}; {run.path / 'predictions.tsv'}"
+    )
+    return scored.values
+
+
+if __name__ == "__main__":
+    flags.launch(
+        main,
+        flags.finetune_flags,
+        flags.dataset_flags,
+        flags.cache_flags,
+        flags.training_flags,
+        flags.runtime_flags,
+    )

@@ -1,0 +1,184 @@
+"""Prepared directories: what goes where, whole or absent, and nobody's files deleted."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bert_core.errors import UserError
+from pipelines import prepared
+from pipelines.corpus import read_documents
+from pipelines.options import CorpusOptions
+from pipelines.prepared import Document, Source, describe, write_source
+
+ROOT = Path(prepared.__file__).parents[1]
+DOCUMENTS = (
+    Document("Good  film.\n", "train", "pos"),
+    Document("Bad film.", "train", "neg"),
+    Document("Held out.", "test", "neg"),
+    Document("Unlabelled.", "corpus"),
+    Document("In train without a label, \0 and \ud800.", "train"),
+    Document(" ", "train", "pos"),
+)
+
+
+def source(documents=DOCUMENTS, version="1", names=()):
+    return Source("toy/films", {"version": version}, documents, names)
+
+
+def examples(path):
+    return [tuple(json.loads(line).values()) for line in path.read_text().splitlines()]
+
+
+def test_everything_is_where_it_belongs(tmp_path):
+    record = write_source(source(names=("pos", "neg", "never")), tmp_path / "d", False)
+    assert [path.name for path in tmp_path.iterdir()] == ["d"]
+    corpus = tmp_path / "d" / "corpus"
+    assert (corpus / "toy_films-00000.txt").read_text().splitlines() == [
+        "Good film.", "Bad film.", "Unlabelled.", "In train without a label, and ?.",
+    ]  # fmt: skip
+    assert examples(tmp_path / "d" / "train.jsonl") == [
+        ("Good film.", "pos"), ("Bad film.", "neg"),
+    ]  # fmt: skip
+    assert examples(tmp_path / "d" / "test.jsonl") == [("Held out.", "neg")]
+    assert (tmp_path / "d" / "labels.txt").read_text() == "pos\nneg\n"
+    printed = "\n".join(describe(record, tmp_path / "d"))
+    assert "4 documents and 64 characters" in printed
+    assert "train.jsonl: 2 examples (pos 1, neg 1)" in printed
+
+
+def test_a_large_corpus_is_cut_into_files_that_read_back_in_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(prepared, "MAX_FILE_BYTES", 100)
+    texts = [f"document number {number} \u00e9" for number in range(50)]
+    write_source(source([Document(text, "corpus") for text in texts]), tmp_path / "d", False)
+    files = sorted((tmp_path / "d" / "corpus").iterdir())
+    assert 10 <= len(files) <= 15
+    assert list(read_documents(CorpusOptions(tmp_path / "d" / "corpus"))) == texts
+    names = {path.name for path in (tmp_path / "d").iterdir()}
+    assert names == {"corpus", "source.json"}  # no labels: no examples
+
+
+def never():
+    raise AssertionError("the source was read")
+    yield
+
+
+def test_the_same_version_is_not_written_twice(tmp_path, capsys):
+    first = write_source(source(), tmp_path / "d", False)
+    assert write_source(source(never()), tmp_path / "d", False) == first
+    assert "nothing to do" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("damage", ["corpus/toy_films-00000.txt", "labels.txt", "train.jsonl"])
+def test_a_damaged_directory_is_not_taken_for_whole(tmp_path, damage):
+    write_source(source(), tmp_path / "d", False)
+    (tmp_path / "d" / damage).write_text("cut")
+    with pytest.raises(UserError, match=f"{damage}: missing or changed.*--overwrite"):
+        write_source(source(), tmp_path / "d", False)
+    write_source(source(), tmp_path / "d", True)
+    assert (tmp_path / "d" / damage).read_text() != "cut"
+
+
+def test_another_version_needs_overwrite_and_replaces_all(tmp_path):
+    write_source(source(), tmp_path / "d", False)
+    newer = source([Document("New.", "corpus")], version="2")
+    with pytest.raises(UserError, match=r"is not empty; .*--overwrite"):
+        write_source(newer, tmp_path / "d", False)
+    write_source(newer, tmp_path / "d", True)
+    assert {path.name for path in (tmp_path / "d").iterdir()} == {"corpus", "source.json"}
+    assert [path.name for path in tmp_path.iterdir()] == ["d"]
+
+
+def failing():
+    yield from DOCUMENTS
+    raise RuntimeError("in the middle")
+
+
+def test_a_failure_in_the_middle_leaves_what_was_there(tmp_path):
+    for overwrite in (False, True):
+        with pytest.raises(RuntimeError):
+            write_source(source(failing()), tmp_path / "new", overwrite)
+    assert list(tmp_path.iterdir()) == []
+    before = write_source(source(), tmp_path / "d", False)
+    with pytest.raises(RuntimeError):
+        write_source(source(failing(), version="2"), tmp_path / "d", True)
+    assert write_source(source(never()), tmp_path / "d", False) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["d"]
+
+
+def test_directories_of_others_are_never_overwritten(tmp_path):
+    (tmp_path / "thesis.txt").write_text("irreplaceable")
+    for directory in (tmp_path, tmp_path / "thesis.txt"):
+        with pytest.raises(UserError, match=r"was not written by this program|is a file"):
+            write_source(source(), directory, True)
+    write_source(source(), tmp_path / "d", False)
+    (tmp_path / "d" / "thesis.txt").write_text("irreplaceable")
+    with pytest.raises(UserError, match=r"was not written by this program \(thesis\.txt\)"):
+        write_source(source(version="2"), tmp_path / "d", True)
+    assert (tmp_path / "d" / "thesis.txt").exists()
+    assert (tmp_path / "thesis.txt").read_text() == "irreplaceable"
+
+
+def test_an_empty_directory_and_a_link_are_filled(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    write_source(source(), tmp_path / "link", False)
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real" / "source.json").is_file()
+
+
+def test_a_source_without_text_is_refused(tmp_path):
+    with pytest.raises(UserError, match="has no text to pretrain on"):
+        write_source(source([Document("x", "test", "a")]), tmp_path / "d", False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def run(*arguments):
+    return subprocess.run(
+        [sys.executable, "run_prepare.py", *arguments],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "--dataset is missing"),
+        (["--dataset=docstrings"], "--data_dir is missing"),
+        (["--dataset=docstrings", "--data_dir=README.md"], "is a file"),
+        (["--dataset=docstrings", "--data_dir=pipelines"], "is not empty"),
+        (["--dataset=docstrings", "--data_dir=pipelines", "--overwrite"], "was not written by"),
+        (["--dataset=docstrings", "--datadir=x"], "Unknown command line flag 'datadir'"),
+        (["docstrings"], "'docstrings' is not a flag"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_one_line_and_code_2(arguments, message):
+    result = run(*arguments)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""
+
+
+def test_the_program_prepares_docstrings(tmp_path):
+    """The real thing once: what a user types, read back by what reads corpora."""
+    result = run("--dataset=docstrings", f"--data_dir={tmp_path / 'd'}")
+    assert result.returncode == 0, result.stderr
+    assert f"next: python run_pretrain.py --corpus_dir={tmp_path / 'd'}/corpus" in result.stdout
+    corpus = set(read_documents(CorpusOptions(tmp_path / "d" / "corpus")))
+    train = examples(tmp_path / "d" / "train.jsonl")
+    test = examples(tmp_path / "d" / "test.jsonl")
+    assert {text for text, _ in train} <= corpus
+    assert not {text for text, _ in test} & corpus
+    assert len(corpus) > 10_000
+    assert sum(map(len, corpus)) > 8_000_000
+    assert 0.1 < len(test) / (len(test) + len(train)) < 0.25
+    labels = (tmp_path / "d" / "labels.txt").read_text().split()
+    for split in (train, test):
+        shares = [sum(label == name for _, label in split) / len(split) for name in labels]
+        assert len(labels) == 5
+        assert min(shares) > 0.04
+        assert max(shares) < 0.6
+    assert "nothing to do" in run("--dataset=docstrings", f"--data_dir={tmp_path / 'd'}").stdout

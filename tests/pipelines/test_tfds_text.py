@@ -1,0 +1,121 @@
+"""TFDS text, with a builder made here; the real reviews where they are kept."""
+
+import os
+import types
+
+import numpy as np
+import pytest
+
+from bert_core.errors import UserError
+from pipelines import tfds_text
+from pipelines.options import PrepareOptions
+
+TFDS_DIR = os.environ.get("BERT_TFDS_DIR")
+tfds = pytest.importorskip("tensorflow_datasets")
+
+SPLITS = {
+    "train": [("Good<br />film", 1), ("Bad &amp; ugly", 0), ("Unsure", -1)],
+    "test": [("Seen never", 1)],
+    "validation": [("Held out", 0)],
+    "test_hidden": [("Hidden", -1)],
+    "unsupervised": [("More text", -1)],
+}
+FEATURES = {
+    "text": tfds.features.Text(),
+    "label": tfds.features.ClassLabel(names=["neg", "pos"]),
+    "score": tfds.features.Tensor(shape=(), dtype=np.float32),
+    "words": tfds.features.Sequence(tfds.features.Text()),
+}
+
+
+def read(**options):
+    options = PrepareOptions("toy", "unused", **options)
+    return tfds_text.source(options)
+
+
+@pytest.fixture
+def toy(monkeypatch, tmp_path):
+    """A dataset of five splits, written and read by TFDS itself."""
+    rows = {
+        split: [
+            {"text": text, "label": label, "score": 0.5, "words": []} for text, label in texts
+        ]
+        for split, texts in SPLITS.items()
+    }
+    builder = tfds.dataset_builders.store_as_tfds_dataset(
+        name="toy",
+        version="1.2.3",
+        data_dir=tmp_path,
+        features=tfds.features.FeaturesDict(FEATURES),
+        split_datasets=rows,
+        disable_shuffling=True,
+    )
+    monkeypatch.setattr(tfds_text, "_builder", lambda options: builder)
+    return types.SimpleNamespace(data_dir=tmp_path)
+
+
+def test_splits_labels_and_cleaning(toy):
+    source = read()
+    assert sorted(source.documents, key=str) == sorted(
+        [
+            ("Good film", "train", "pos"),
+            ("Bad & ugly", "train", "neg"),
+            ("Unsure", "train", None),
+            ("Seen never", "test", "pos"),
+            ("Held out", "validation", "neg"),
+            ("More text", "corpus", None),
+        ],
+        key=str,
+    )
+    assert source.label_names == ("neg", "pos")
+    assert source.identity["tfds"] == "toy/1.2.3"
+
+
+def test_labels_without_names_are_their_values(toy):
+    labels = {document.label for document in read(tfds_label_key="text").documents}
+    assert "Good<br />film" in labels
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tfds_text_key": "txt"}, "--tfds_text_key=txt: .*only label, score, text, words"),
+        ({"tfds_text_key": "label"}, "--tfds_text_key=label: is not text"),
+        ({"tfds_text_key": "words"}, "--tfds_text_key=words: is not text"),
+        ({"tfds_label_key": "score"}, "--tfds_label_key=score: is not a class"),
+    ],
+)
+def test_wrong_fields_are_named(toy, options, message):
+    with pytest.raises(UserError, match=message):
+        read(**options)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nonsuch_dataset", "has no such dataset, nor is it docstrings"),
+        ("imdb_reviews", "not found in .*; give its --tfds_data_dir, or --download"),
+        ("../x", r"--dataset=\.\./x: "),
+    ],
+)
+def test_a_dataset_that_is_not_there_is_one_line(tmp_path, name, message):
+    options = PrepareOptions(name, tmp_path / "d", tfds_data_dir=tmp_path, download=False)
+    with pytest.raises(UserError, match=message) as caught:
+        tfds_text.source(options)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(not TFDS_DIR, reason="BERT_TFDS_DIR is not set")
+def test_the_real_reviews():
+    from pathlib import Path
+
+    options = PrepareOptions(
+        "imdb_reviews", Path("unused"), tfds_data_dir=Path(TFDS_DIR), download=False
+    )
+    documents = list(tfds_text.source(options).documents)
+    by_split = {}
+    for document in documents:
+        by_split.setdefault((document.split, document.label), []).append(document.text)
+    assert len(by_split["train", "pos"]) == len(by_split["train", "neg"]) == 12_500
+    assert len(by_split["corpus", None]) == 50_000
+    assert not any("<br" in document.text for document in documents)
