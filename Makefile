@@ -10,7 +10,7 @@ OLDEST_VENV := .venv-oldest
 .PHONY: demo test soak lint test-oldest lock clean
 
 demo: $(VENV)/.run
-	$(PY) docs/demo.py --output_dir=demo
+	$(PY) run_demo.py --output_dir=demo
 
 test: $(VENV)/.dev
 	$(PY) -m pytest -q -m "not soak"

@@ -318,9 +318,14 @@ def dev_share() -> float:
 
 
 @_group
+def output_flags() -> None:
+    """What to write:"""
+    flags.DEFINE_string("output_dir", None, "Directory; one with a run in it is resumed.")
+
+
+@_group
 def training_flags() -> None:
     """Training:"""
-    flags.DEFINE_string("output_dir", None, "Run directory; one with a run in it is resumed.")
     flags.DEFINE_integer("seed", 0, "Of weights, order, masks and dropout.")
     flags.DEFINE_integer("num_train_steps", None, "Optimiser steps.")
     flags.DEFINE_float("num_epochs", None, "Passes over the training data instead.")
@@ -369,6 +374,18 @@ def training_options(default_peak: float, **default_length: float) -> TrainingOp
         ),
         runtime=runtime_options(),
     )
+
+
+@_group
+def predict_flags() -> None:
+    """What to use, and on what:"""
+    flags.DEFINE_string("checkpoint", None, "Run directory.")
+    flags.DEFINE_multi_string("fill_mask", [], "A text with [MASK] in it; may be repeated.")
+    flags.DEFINE_integer("top_k", 5, "Words to show for each [MASK].")
+
+
+def checkpoint() -> Path:
+    return _required_path("checkpoint")
 
 
 @_group

@@ -127,6 +127,7 @@ def plan(model: Any, start: Path, vocabulary: Any, data: Any, seed: int) -> Any:
             "vocabulary": vocabulary.sha256,
             "labels": data.names,
             "data": data.fingerprint(),
+            "test_majority": None if data.test is None else data.test.majority,
         },
         files={
             "config.json": model.config.to_json(),
@@ -185,6 +186,7 @@ if __name__ == "__main__":
         flags.finetune_flags,
         flags.dataset_flags,
         flags.cache_flags,
+        flags.output_flags,
         flags.training_flags,
         flags.runtime_flags,
     )

@@ -14,11 +14,16 @@ Your own text needs no preparing: give its folder to run_pretrain.py.
 """
 
 import flags
+from loops import startup
+from loops.options import RuntimeOptions
+
+EMBEDDED = "docstrings"
 
 
 def main() -> None:
     options = flags.prepare_options()
-    # What follows may import TensorFlow: not before the flags are known to be right.
+    if options.dataset != EMBEDDED:  # which does without TensorFlow
+        startup.start_tensorflow(RuntimeOptions())
     from pipelines.datasets import write_dataset
     from pipelines.prepared import describe
 

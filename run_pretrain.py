@@ -44,6 +44,7 @@ def main() -> None:
 def pretrain(run: Any, prepared: Any, mlm: Any) -> None:
     """Trains in `run` on a prepared corpus, and draws the curves."""
     from loops import pictures
+    from loops.metrics_log import last_of
     from loops.session import open_session
     from loops.train_loop import train
 
@@ -52,7 +53,7 @@ def pretrain(run: Any, prepared: Any, mlm: Any) -> None:
     entropy = prepared.store.split("train").statistics.unigram_entropy
     lines = session.recorder.metrics.lines
     run.write("curves.png", pictures.curves(lines, {"unigram entropy": entropy}))
-    last = [line for line in lines if line["split"] == "dev"][-1]
+    last = last_of(run.metrics, "dev")
     print(
         f"dev masked loss {last['loss']:.3f} nats (unigram entropy {entropy:.3f}), "
         f"masked accuracy {last['masked_accuracy']:.3f}; curves in {run.path / 'curves.png'}\n"
@@ -162,6 +163,7 @@ if __name__ == "__main__":
         flags.cache_flags,
         flags.model_flags,
         flags.mlm_flags,
+        flags.output_flags,
         flags.training_flags,
         flags.runtime_flags,
     )

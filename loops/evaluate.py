@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from bert_core.batch import MlmBatch
+
 
 class Evaluator:
     """The means of a model's `sums` over batches, added up in float64."""
@@ -33,3 +35,12 @@ class Predictor:
             self._logits(batch).numpy()[batch.example_weights.numpy() > 0] for batch in batches
         ]
         return np.concatenate(rows)
+
+
+def top_fillings(model: tf.Module, batch: MlmBatch, k: int) -> list[list[tuple[int, float]]]:
+    """For each masked position of a batch of one: the k likeliest ids, with their odds."""
+    values, indices = tf.math.top_k(tf.nn.softmax(model.logits(batch)), k)
+    return [
+        list(zip(row_ids.tolist(), row_odds.tolist(), strict=True))
+        for row_ids, row_odds in zip(indices.numpy(), values.numpy(), strict=True)
+    ]

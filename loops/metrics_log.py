@@ -37,3 +37,11 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
         return []
     whole = path.read_text(encoding="utf-8").split("\n")[:-1]
     return [json.loads(line) for line in whole]
+
+
+def last_of(path: Path, split: str) -> dict[str, Any]:
+    """The last line of a split; KeyError when there is none."""
+    lines = [line for line in read_metrics(path) if line["split"] == split]
+    if not lines:
+        raise KeyError(f"{path}: no line of split {split!r}")
+    return lines[-1]

@@ -165,18 +165,18 @@ def _settle(
     return num_train_steps
 
 
-def _seconds_a_step(
-    state: TrainState, steps: TrainSteps, make_batches: MakeBatches, timed_steps: int = 4
-) -> float:
+def _seconds_a_step(state: TrainState, steps: TrainSteps, make_batches: MakeBatches) -> float:
     """Measures the step at learning rate 0, then resets: nothing is changed by it."""
-    iterator = iter(make_batches(0, timed_steps + 2))
+    iterator = iter(make_batches(0, 11))
     steps(iterator, [0.0, 0.0])  # traces, and warms up
-    started = time.monotonic()
-    steps(iterator, [0.0] * timed_steps)
-    elapsed = time.monotonic() - started
+    times = []
+    for _ in range(3):
+        started = time.monotonic()
+        steps(iterator, [0.0, 0.0, 0.0])
+        times.append((time.monotonic() - started) / 3)
     state.optimizer.reset()
     state.step.assign(0)
-    return elapsed / timed_steps
+    return sorted(times)[1]
 
 
 def _num_steps(plan: Plan, seconds: float) -> int:

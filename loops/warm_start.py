@@ -28,18 +28,23 @@ class LoadReport:
         return lines
 
 
-def load_weights(model: tf.Module, values: Mapping[str, np.ndarray], where: Path) -> LoadReport:
+def load_weights(
+    model: tf.Module,
+    values: Mapping[str, np.ndarray],
+    where: Path,
+    required: tuple[str, ...] = ("encoder/",),
+) -> LoadReport:
     """Assigns `values` to the model's variables of the same name.
 
-    Raises UserError when an encoder variable is missing or a shape differs; nothing
-    is assigned then.
+    Raises UserError when a variable whose name starts with one of `required` is
+    missing or a shape differs; nothing is assigned then.
     """
     variables = named_variables(model)
     loaded = [name for name in variables if name in values]
     fresh = [name for name in variables if name not in values]
-    missing = [name for name in fresh if name.startswith("encoder/")]
+    missing = [name for name in fresh if name.startswith(required)]
     if missing:
-        raise UserError(f"{where}: has no {missing[0]}; it does not hold this encoder")
+        raise UserError(f"{where}: has no {missing[0]}; this model cannot start from it")
     for name in loaded:
         if tuple(values[name].shape) != tuple(variables[name].shape):
             raise UserError(
@@ -51,8 +56,10 @@ def load_weights(model: tf.Module, values: Mapping[str, np.ndarray], where: Path
     return LoadReport(loaded, fresh, [name for name in values if name not in variables])
 
 
-def load_run(model: tf.Module, run: Path) -> LoadReport:
+def load_run(
+    model: tf.Module, run: Path, required: tuple[str, ...] = ("encoder/",)
+) -> LoadReport:
     """Loads the newest whole checkpoint of a run directory; the best one, if it has one."""
     best = run / "best"
     prefix = latest_whole(best if best.is_dir() else run / "checkpoints")
-    return load_weights(model, read_variables(prefix), prefix)
+    return load_weights(model, read_variables(prefix), prefix, required)

@@ -48,8 +48,9 @@ def small_world(tmp_path_factory):
     patch.syspath_prepend(str(top))
     for package in ("red", "blue", "grey"):
         (top / package / "__init__.py").write_text("raise SystemExit('was imported')\n")
-    yield list(docstrings.source().documents)
+    documents = list(docstrings.source().documents)
     patch.undo()
+    return documents
 
 
 def test_every_text_comes_once_with_its_label(small_world):
@@ -82,10 +83,9 @@ def test_the_split_is_by_file_and_about_the_stated_share(small_world):
     assert abs(share - docstrings.TEST_SHARE) < 0.01
 
 
-def test_two_runs_give_the_same_documents(small_world):
-    # A digest written down: the split may not change with the machine or the Python.
-    assert docstrings.is_test_file("numpy/lib/_npyio_impl.py") is False
-    assert [n for n in range(30) if docstrings.is_test_file(f"a/{n}.py")] == [1, 9, 13, 24]
+def test_the_split_does_not_change_with_the_machine():
+    # From `printf a/1.py | sha256sum`: those whose first byte is below 0.15 of 256.
+    assert [n for n in range(30) if docstrings.is_test_file(f"a/{n}.py")] == [1, 7, 18]
 
 
 def test_extraction_agrees_with_inspect():
@@ -122,7 +122,7 @@ def test_short_texts_and_strings_that_are_no_docstrings_are_left_out(tmp_path):
 
 
 def test_the_packages_are_found_without_importing_them():
-    """All source files are listed in a fresh process that has none of the packages loaded."""
+    """In a fresh process; importing TensorFlow would take ten seconds."""
     program = (
         "import json, sys; from pipelines import docstrings as d;"
         "names = [n for n, _ in d._source_files()];"
@@ -135,5 +135,5 @@ def test_the_packages_are_found_without_importing_them():
     ).stdout
     count, packages, imported = json.loads(output)
     assert count > 3000
-    assert packages == sorted([*docstrings.PACKAGES, docstrings.PYTHON])
+    assert {"keras", "matplotlib", "numpy", "python", "tensorflow"} <= set(packages)
     assert imported == []

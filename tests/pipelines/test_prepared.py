@@ -45,7 +45,7 @@ def test_everything_is_where_it_belongs(tmp_path):
     assert examples(tmp_path / "d" / "test.jsonl") == [("Held out.", "neg")]
     assert (tmp_path / "d" / "labels.txt").read_text() == "pos\nneg\n"
     printed = "\n".join(describe(record, tmp_path / "d"))
-    assert "4 documents and 64 characters" in printed
+    assert "4 documents and 62 characters" in printed
     assert "train.jsonl: 2 examples (pos 1, neg 1)" in printed
 
 
@@ -145,21 +145,23 @@ def run(*arguments):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "--dataset is missing"),
         (["--dataset=docstrings"], "--data_dir is missing"),
-        (["--dataset=docstrings", "--data_dir=README.md"], "is a file"),
-        (["--dataset=docstrings", "--data_dir=pipelines"], "is not empty"),
-        (["--dataset=docstrings", "--data_dir=pipelines", "--overwrite"], "was not written by"),
-        (["--dataset=docstrings", "--datadir=x"], "Unknown command line flag 'datadir'"),
+        (["--dataset=docstrings", "--data_dir={top}/file"], "is a file"),
+        (["--dataset=docstrings", "--data_dir={top}"], "is not empty"),
+        (["--dataset=docstrings", "--data_dir={top}", "--overwrite"], "was not written by"),
+        (["--dataset=docstrings", "--datadir={top}"], "Unknown command line flag 'datadir'"),
+        (["--data_dir={top}/new"], "--dataset is missing"),
         (["docstrings"], "'docstrings' is not a flag"),
     ],
 )
-def test_a_mistake_on_the_command_line_is_one_line_and_code_2(arguments, message):
-    result = run(*arguments)
+def test_a_mistake_on_the_command_line_is_one_line_and_code_2(arguments, message, tmp_path):
+    (tmp_path / "file").write_text("precious")
+    result = run(*(argument.format(top=tmp_path) for argument in arguments))
     assert result.returncode == 2
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
     assert result.stdout == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_the_program_prepares_docstrings(tmp_path):

@@ -1,7 +1,7 @@
 """TFDS text, with a builder made here; the real reviews where they are kept."""
 
 import os
-import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,34 +28,35 @@ FEATURES = {
 }
 
 
-def read(**options):
-    options = PrepareOptions("toy", "unused", **options)
-    return tfds_text.source(options)
-
-
-@pytest.fixture
-def toy(monkeypatch, tmp_path):
-    """A dataset of five splits, written and read by TFDS itself."""
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    """A reader of a dataset of five splits, written by TFDS itself."""
+    top = tmp_path_factory.mktemp("tfds")
     rows = {
         split: [
-            {"text": text, "label": label, "score": 0.5, "words": []} for text, label in texts
+            (key, {"text": text, "label": label, "score": 0.5, "words": []})
+            for key, (text, label) in enumerate(texts)
         ]
         for split, texts in SPLITS.items()
     }
-    builder = tfds.dataset_builders.store_as_tfds_dataset(
+    tfds.dataset_builders.store_as_tfds_dataset(
         name="toy",
         version="1.2.3",
-        data_dir=tmp_path,
+        data_dir=top,
         features=tfds.features.FeaturesDict(FEATURES),
         split_datasets=rows,
         disable_shuffling=True,
     )
-    monkeypatch.setattr(tfds_text, "_builder", lambda options: builder)
-    return types.SimpleNamespace(data_dir=tmp_path)
+
+    def read(**options):
+        options = PrepareOptions("toy", top / "out", tfds_data_dir=top, **options)
+        return tfds_text.source(options)
+
+    return read
 
 
 def test_splits_labels_and_cleaning(toy):
-    source = read()
+    source = toy()
     assert sorted(source.documents, key=str) == sorted(
         [
             ("Good film", "train", "pos"),
@@ -72,22 +73,22 @@ def test_splits_labels_and_cleaning(toy):
 
 
 def test_labels_without_names_are_their_values(toy):
-    labels = {document.label for document in read(tfds_label_key="text").documents}
+    labels = {document.label for document in toy(label_key="text").documents}
     assert "Good<br />film" in labels
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"tfds_text_key": "txt"}, "--tfds_text_key=txt: .*only label, score, text, words"),
-        ({"tfds_text_key": "label"}, "--tfds_text_key=label: is not text"),
-        ({"tfds_text_key": "words"}, "--tfds_text_key=words: is not text"),
-        ({"tfds_label_key": "score"}, "--tfds_label_key=score: is not a class"),
+        ({"text_key": "txt"}, "--text_key=txt: .*only label, score, text, words"),
+        ({"text_key": "label"}, "--text_key=label: is not text"),
+        ({"text_key": "words"}, "--text_key=words: is not text"),
+        ({"label_key": "score"}, "--label_key=score: is not a class"),
     ],
 )
 def test_wrong_fields_are_named(toy, options, message):
     with pytest.raises(UserError, match=message):
-        read(**options)
+        toy(**options)
 
 
 @pytest.mark.parametrize(
@@ -107,8 +108,6 @@ def test_a_dataset_that_is_not_there_is_one_line(tmp_path, name, message):
 
 @pytest.mark.skipif(not TFDS_DIR, reason="BERT_TFDS_DIR is not set")
 def test_the_real_reviews():
-    from pathlib import Path
-
     options = PrepareOptions(
         "imdb_reviews", Path("unused"), tfds_data_dir=Path(TFDS_DIR), download=False
     )
