@@ -11,13 +11,14 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from absl import flags
 
 from bert_core import config as bert_config
 from bert_core.adamw_options import AdamWOptions
-from bert_core.errors import UserError
-from loops import stopping
+from bert_core.errors import RunError, UserError
+from loops import console, stopping
 from loops.options import (
     LengthOptions,
     LoopOptions,
@@ -34,8 +35,10 @@ def launch(main: Callable[[], None], *groups: Callable[[], None]) -> None:
     """Defines the groups, parses the command line and runs `main()`.
 
     A mistake of the user's, in flags or later, is one line on stderr and exit
-    code 2. `--help` prints the program's docstring and its flags, exit code 0.
+    code 2; a disk or a memory that is full, 1; a signal, 130 or 143. `--help` prints
+    the program's docstring and its flags, exit code 0.
     """
+    console.harden_output()
     program = sys.modules["__main__"].__doc__ or ""
     for group in groups:
         group()
@@ -49,17 +52,22 @@ def launch(main: Callable[[], None], *groups: Callable[[], None]) -> None:
         stopping.install()
         main()
     except flags.Error as error:
-        _exit_with(str(error).splitlines()[0] + " (--help lists all flags)")
+        _exit_with(2, str(error).splitlines()[0] + " (--help lists all flags)")
     except UserError as error:
-        _exit_with(str(error))
+        _exit_with(2, error)
     except stopping.Stopped as stopped:
-        print(f"{Path(sys.argv[0]).name}: {stopped}", file=sys.stderr)
-        sys.exit(stopped.exit_code)
+        _exit_with(stopping.exit_code(), stopped)
+    except Exception as error:
+        if stopping.requested():  # TensorFlow makes an exception of its own of Stopped
+            _exit_with(stopping.exit_code(), "stopped")
+        if isinstance(error, RunError | OSError):
+            _exit_with(1, error)
+        raise
 
 
-def _exit_with(message: str) -> None:
+def _exit_with(code: int, message: object) -> NoReturn:
     print(f"{Path(sys.argv[0]).name}: {message}", file=sys.stderr)
-    sys.exit(2)
+    sys.exit(code)
 
 
 def _help_text(program: str, groups: Sequence[Callable[[], None]]) -> str:
@@ -338,7 +346,9 @@ def training_flags() -> None:
     flags.DEFINE_float("beta2", 0.98, "AdamW's second decay rate.")
     flags.DEFINE_float("epsilon", 1e-6, "AdamW's epsilon.")
     flags.DEFINE_float("clip_norm", 1.0, "Global norm gradients are cut to; 0: none.")
-    flags.DEFINE_integer("steps_per_loop", 10, "Steps a host call.")
+    flags.DEFINE_integer(
+        "steps_per_loop", None, "Steps a host call; unset: a few seconds' worth, at most 10."
+    )
     flags.DEFINE_integer(
         "eval_steps", None, "Steps between evaluations; unset: ten a run, or every epoch."
     )

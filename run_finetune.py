@@ -31,7 +31,10 @@ def main() -> None:
     runtime = flags.training_options(1.0, num_epochs=DEFAULT_EPOCHS).runtime
     from loops import run_directory, startup
 
-    run_directory.check_output_dir(output_dir)
+    paths = [output_dir / f"seed-{flags.FLAGS.seed + i}" for i in range(num_seeds)]
+    paths = [output_dir] if num_seeds == 1 else paths
+    for path in paths:
+        run_directory.check_output_dir(path)
     config = flags.classifier_config(run_directory.read_run_config(start))
     startup.start_tensorflow(runtime)
     from loops.classification import over_seeds
@@ -43,8 +46,7 @@ def main() -> None:
     data = load_labelled(labelled_files(), columns, options, dev_share, Tokenizer(vocabulary))
     print("\n".join(data.lines()), flush=True)
     results = []
-    for seed in range(flags.FLAGS.seed, flags.FLAGS.seed + num_seeds):
-        path = output_dir if num_seeds == 1 else output_dir / f"seed-{seed}"
+    for seed, path in enumerate(paths, start=flags.FLAGS.seed):
         run = run_directory.RunDirectory(path)
         results.append(finetune(run, start, config, vocabulary, data, seed))
     if num_seeds > 1:
@@ -77,11 +79,14 @@ def finetune(
     from loops.warm_start import load_run
 
     model = Classifier(config, len(data.names), seed)
+    source = "random"
     if flags.FLAGS.from_scratch:
         print(f"random weights in the shape of {start}")
     else:
-        print("\n".join([f"weights only from {start}:", *load_run(model, start).lines()]))
-    session = open_session(run, plan(model, start, vocabulary, data, seed))
+        loaded = load_run(model, start)
+        source = str(loaded.where)
+        print("\n".join([f"weights only from {source}:", *loaded.lines()]))
+    session = open_session(run, plan(model, source, vocabulary, data, seed))
     scorer = Scorer(model, len(data.names))
     best = BestWeights(run.best, model, session.recorder.metrics.lines)
     dev = split_of(data.dev, vocabulary, seed)
@@ -98,7 +103,7 @@ def finetune(
     return report(session, scorer, vocabulary, data, seed)
 
 
-def plan(model: Any, start: Path, vocabulary: Any, data: Any, seed: int) -> Any:
+def plan(model: Any, source: str, vocabulary: Any, data: Any, seed: int) -> Any:
     """The model, its batches, and what is recorded of them."""
     from bert_core.schedule import finetuning_peak
     from loops.session import Plan
@@ -112,7 +117,8 @@ def plan(model: Any, start: Path, vocabulary: Any, data: Any, seed: int) -> Any:
             texts, labels, vocabulary, options, first, end
         ),
         steps_an_epoch=math.ceil(len(texts) / options.batch_size),
-        items_a_step=options.batch_size,
+        batch_size=options.batch_size,
+        seq_length=options.max_seq_length,
         unit="texts",
         training=flags.training_options(
             finetuning_peak(model.config.hidden_size), num_epochs=DEFAULT_EPOCHS
@@ -123,7 +129,7 @@ def plan(model: Any, start: Path, vocabulary: Any, data: Any, seed: int) -> Any:
             "program": "finetune",
             "model": dataclasses.asdict(model.config),
             "classification": dataclasses.asdict(options),
-            "init_checkpoint": "random" if flags.FLAGS.from_scratch else str(start),
+            "init_checkpoint": source,
             "vocabulary": vocabulary.sha256,
             "labels": data.names,
             "data": data.fingerprint(),
@@ -160,7 +166,7 @@ def report(
     split = data.dev if data.test is None else data.test
     scored = scorer(split_of(split, vocabulary, seed))
     run, recorder, step = session.run, session.recorder, session.num_train_steps
-    if name == "test" and not any(x["split"] == "test" for x in recorder.metrics.lines):
+    if name == "test":
         recorder.add("test", step, scored.values)
     matrix = pictures.confusion(scored.confusion, data.names)
     recorder.tensorboard.image(f"confusion_{name}", step, matrix)

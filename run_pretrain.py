@@ -77,7 +77,8 @@ def plan(prepared: Any, mlm: Any) -> Any:
             stream, vocabulary, mlm, first, end
         ),
         steps_an_epoch=math.ceil(mlm_batches.num_windows(stream, mlm) / mlm.batch_size),
-        items_a_step=mlm.batch_size * mlm.seq_length,
+        batch_size=mlm.batch_size,
+        seq_length=mlm.seq_length,
         unit="tokens",
         training=flags.training_options(
             pretraining_peak(config.hidden_size), num_train_steps=DEFAULT_STEPS

@@ -53,7 +53,6 @@ class BertConfig:
     pooling: str = "cls"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "alibi_slopes", tuple(self.alibi_slopes))
         for name in _POSITIVE_INTEGERS:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
@@ -77,13 +76,17 @@ class BertConfig:
                     f"config: {name} must be one of {', '.join(allowed)}, "
                     f"not {getattr(self, name)!r}"
                 )
-        if self.alibi_slopes and len(self.alibi_slopes) != self.num_attention_heads:
+        slopes = self.alibi_slopes
+        if not isinstance(slopes, list | tuple) or not all(
+            _is_number(slope) and slope >= 0 for slope in slopes
+        ):
+            raise UserError("config: alibi_slopes must be a list of numbers of at least 0")
+        if slopes and len(slopes) != self.num_attention_heads:
             raise UserError(
-                f"config: alibi_slopes has {len(self.alibi_slopes)} numbers for "
+                f"config: alibi_slopes has {len(slopes)} numbers for "
                 f"{self.num_attention_heads} attention heads; give one a head, or none"
             )
-        if not all(_is_number(slope) and slope >= 0 for slope in self.alibi_slopes):
-            raise UserError("config: alibi_slopes must be numbers of at least 0")
+        object.__setattr__(self, "alibi_slopes", tuple(slopes))
 
     @property
     def head_size(self) -> int:

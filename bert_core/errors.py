@@ -1,4 +1,4 @@
-"""The one exception for what a user can put right."""
+"""The two exceptions whose message is all a person needs to see."""
 
 
 class UserError(Exception):
@@ -6,4 +6,12 @@ class UserError(Exception):
 
     Its message is one line that says what is wrong, where, and what to do.
     Programs print it as it is and exit with code 2; nothing has been written.
+    """
+
+
+class RunError(Exception):
+    """What can befall a run that was set up right: a full disk, no memory, NaN.
+
+    Its message is one line that says what happened and how to go on. Programs print
+    it as it is and exit with code 1.
     """

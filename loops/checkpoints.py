@@ -8,13 +8,14 @@ and is swept away at start. A step is never saved twice.
 
 import hashlib
 import json
-import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
 from bert_core.errors import UserError
+from loops.failures import disk_errors
 from loops.files import sync, write_whole
 
 PREFIX = "ckpt"
@@ -30,17 +31,19 @@ class Checkpoints:
     def __init__(self, directory: Path, state: tf.Module, max_to_keep: int = 3):
         self._directory = directory
         self._checkpoint = tf.train.Checkpoint(state=state)
+        self._max_to_keep = max_to_keep
         directory.mkdir(parents=True, exist_ok=True)
-        _sweep(directory)
-        self._manager = tf.train.CheckpointManager(
-            self._checkpoint, str(directory), max_to_keep=max_to_keep, checkpoint_name=PREFIX
-        )
+        self._manager = self._swept_manager()
 
     def save(self, step: int) -> None:
-        """Saves, syncs, marks; does nothing when the step is marked already."""
+        """Saves, syncs, marks; does nothing when the step is marked already.
+
+        Raises OSError when the disk does not take it; earlier ones then stay whole.
+        """
         if step in marked_steps(self._directory):
             return
-        self._manager.save(checkpoint_number=step)
+        with disk_errors(self._directory):
+            self._manager.save(checkpoint_number=step)
         files = _files_of(self._directory, step)
         for file in files:
             sync(file)
@@ -58,16 +61,15 @@ class Checkpoints:
         None when there has never been one. A damaged one is passed over with a
         warning; when all are damaged, UserError: never a silent fresh start.
         """
-        steps = marked_steps(self._directory)
         damaged: list[str] = []
-        for step in reversed(steps):
+        for step in reversed(marked_steps(self._directory)):
             problem = self._restore(step)
             if problem is None:
                 for name in damaged:
-                    logging.warning("%s; going on from %s-%d", name, PREFIX, step)
+                    print(f"warning: {name}; going on from {PREFIX}-{step}", flush=True)
+                self.forget_after(step)
                 return step
             damaged.append(f"{self._directory / f'{PREFIX}-{step}'}: {problem}")
-            _remove(self._directory, step)
         if damaged:
             raise UserError(
                 f"{damaged[0]}; no whole checkpoint is left. Start again in another directory"
@@ -76,19 +78,33 @@ class Checkpoints:
 
     def forget_after(self, step: int) -> None:
         """Removes checkpoints of later steps, which will be saved again."""
-        for later in [s for s in marked_steps(self._directory) if s > step]:
-            _remove(self._directory, later)
+        later = [s for s in marked_steps(self._directory) if s > step]
+        for each in later:
+            _remove(self._directory, each)
+        if later:
+            self._manager = self._swept_manager()
+
+    def _swept_manager(self) -> tf.train.CheckpointManager:
+        """A manager that knows of the marked checkpoints only, as nothing else is there."""
+        _sweep(self._directory)
+        return tf.train.CheckpointManager(
+            self._checkpoint,
+            str(self._directory),
+            max_to_keep=self._max_to_keep,
+            checkpoint_name=PREFIX,
+        )
 
     def _restore(self, step: int) -> str | None:
         problem = damage(self._directory, step)
         if problem is not None:
             return problem
         try:
-            status = self._checkpoint.read(str(self._directory / f"{PREFIX}-{step}"))
-            status.assert_consumed().expect_partial()
+            prefix = str(self._directory / f"{PREFIX}-{step}")
+            self._checkpoint.restore(prefix).assert_consumed()
         # What TensorFlow raises for a bad file varies: IndexError, DataLossError, ...
         except Exception as error:
-            return f"cannot be restored ({type(error).__name__})"
+            lines = str(error).splitlines() or [""]
+            return f"cannot be restored ({type(error).__name__}: {lines[0]})"
         return None
 
     def _remove_markers_of_deleted(self) -> None:
@@ -104,7 +120,7 @@ def latest_whole(directory: Path) -> Path:
         problem = damage(directory, step)
         if problem is None:
             for earlier in problems:
-                logging.warning("%s; reading %s-%d", earlier, PREFIX, step)
+                print(f"warning: {directory}: {earlier}; reading {PREFIX}-{step}")
             return directory / f"{PREFIX}-{step}"
         problems.append(f"{PREFIX}-{step}: {problem}")
     raise UserError(
@@ -125,7 +141,7 @@ def marked_steps(directory: Path) -> list[int]:
 def damage(directory: Path, step: int) -> str | None:
     """What is wrong with a marked checkpoint, None for nothing."""
     try:
-        entries = json.loads(_marker(directory, step).read_text())["files"]
+        entries = json.loads(_marker(directory, step).read_bytes())["files"]
         expected = {name: (entry["bytes"], entry["sha256"]) for name, entry in entries.items()}
     except (OSError, ValueError, KeyError, TypeError):
         return "its marker cannot be read"
@@ -148,13 +164,13 @@ def _sweep(directory: Path) -> None:
         keep |= {file.name for file in _files_of(directory, step)}
     for file in directory.iterdir():
         ours = file.name.startswith((f"{PREFIX}-", "checkpoint"))
-        if ours and file.is_file() and file.name not in keep:
-            file.unlink()
+        if ours and file.name not in keep:
+            # TensorFlow writes below a directory ckpt-N_temp first.
+            shutil.rmtree(file) if file.is_dir() else file.unlink()
     if steps:
-        names = [f"{PREFIX}-{step}" for step in steps]
-        tf.compat.v1.train.update_checkpoint_state(
-            str(directory), names[-1], all_model_checkpoint_paths=names
-        )
+        lines = [f'model_checkpoint_path: "{PREFIX}-{steps[-1]}"']
+        lines += [f'all_model_checkpoint_paths: "{PREFIX}-{step}"' for step in steps]
+        write_whole(directory / "checkpoint", "\n".join(lines) + "\n")
 
 
 def _remove(directory: Path, step: int) -> None:

@@ -4,12 +4,53 @@ On a terminal the line is rewritten in place; in a log it is a plain line now an
 """
 
 import contextlib
+import io
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 _LOG_SECONDS = 20.0  # between plain lines
 _TERMINAL_SECONDS = 0.2
+
+
+def harden_output() -> None:
+    """No screen, or none that shows every character, is a reason to end a run.
+
+    What the encoding of the screen lacks is shown escaped; when the reader of a pipe
+    is gone (`| head`), lines are dropped from then on.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    sys.stdout = _Unbreakable(sys.stdout)
+
+
+class _Unbreakable:
+    """Standard output that goes silent where it would raise BrokenPipeError."""
+
+    def __init__(self, stream: Any):
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with self._silent_when_broken():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with self._silent_when_broken():
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    @contextlib.contextmanager
+    def _silent_when_broken(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
 
 
 class Progress:

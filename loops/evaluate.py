@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from bert_core.batch import MlmBatch
+from loops import stopping
 
 
 class Evaluator:
@@ -18,6 +19,7 @@ class Evaluator:
     def __call__(self, batches: Iterable[Any]) -> dict[str, float]:
         totals: dict[str, np.ndarray] = {}
         for batch in batches:
+            stopping.check()  # evaluations are long, and can be made again
             for name, pair in self._sums(batch).items():
                 totals[name] = totals.get(name, 0.0) + np.array(pair, np.float64)
         return {name: float(total / weight) for name, (total, weight) in totals.items()}
@@ -31,9 +33,10 @@ class Predictor:
 
     def __call__(self, batches: Iterable[Any]) -> np.ndarray:
         """float32 [n, C], in the order of the batches."""
-        rows = [
-            self._logits(batch).numpy()[batch.example_weights.numpy() > 0] for batch in batches
-        ]
+        rows = []
+        for batch in batches:
+            stopping.check()
+            rows.append(self._logits(batch).numpy()[batch.example_weights.numpy() > 0])
         return np.concatenate(rows)
 
 

@@ -9,34 +9,53 @@ import os
 from pathlib import Path
 from typing import Any
 
-from loops.files import write_whole
+from bert_core.errors import UserError
+from loops.files import naming, write_whole
 
 
 class MetricsLog:
     """Appends lines; `lines` holds all that stand in the file."""
 
     def __init__(self, path: Path, last_step: int):
-        self.lines = [line for line in read_metrics(path) if line["step"] <= last_step]
+        """Opens to go on after `last_step`; test figures come after all steps."""
+        self.lines = [
+            line
+            for line in read_metrics(path)
+            if line["step"] <= last_step and line["split"] != "test"
+        ]
         write_whole(path, "".join(json.dumps(line) + "\n" for line in self.lines))
-        self._file = path.open("a", encoding="utf-8")
+        self._path, self._file = path, path.open("a", encoding="utf-8")
 
     def add(self, split: str, step: int, values: dict[str, float]) -> None:
         line = {"split": split, "step": step, **values}
         self.lines.append(line)
-        self._file.write(json.dumps(line) + "\n")
-        self._file.flush()
+        with naming(self._path):
+            self._file.write(json.dumps(line) + "\n")
+            self._file.flush()
+
+    def has(self, split: str, step: int) -> bool:
+        """Whether there is a line of that split and step."""
+        return any(x["step"] == step and x["split"] == split for x in reversed(self.lines))
 
     def sync(self) -> None:
         """Waits until all lines are on the disk; due before a checkpoint is marked."""
-        os.fsync(self._file.fileno())
+        with naming(self._path):
+            os.fsync(self._file.fileno())
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """The lines of a metrics.jsonl; a last line cut by a kill is left out."""
     if not path.exists():
         return []
-    whole = path.read_text(encoding="utf-8").split("\n")[:-1]
-    return [json.loads(line) for line in whole]
+    lines = []
+    for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], start=1):
+        try:
+            lines.append(json.loads(line))
+        except ValueError:
+            raise UserError(
+                f"{path}: line {number} is not JSON; delete that line if it can be spared"
+            ) from None
+    return lines
 
 
 def last_of(path: Path, split: str) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class LengthOptions:
 class LoopOptions:
     """When to do what, in optimiser steps."""
 
-    steps_per_loop: int = 10  # steps a host call
+    steps_per_loop: int | None = None  # steps a host call; None: as suits the model
     eval_steps: int | None = None  # between evaluations; None: as the task sees fit
     checkpoint_steps: int = 500  # between checkpoints
     max_to_keep: int = 3  # checkpoints

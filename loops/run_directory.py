@@ -12,7 +12,9 @@ metrics.jsonl          every logged number
 import fcntl
 import json
 import os
+import shlex
 import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,8 +34,10 @@ _LEFT_BY_A_DEAD_START = (
     "tokenizer_config.json",
     "labels.txt",
     "flags.txt",
-    "run.json.tmp",
+    "run.json",
 )
+# Of run.json, what is not a setting.
+_RESULTS = ("num_train_steps", "drift")
 
 
 class RunDirectory:
@@ -91,14 +95,15 @@ class RunDirectory:
     def check_same(self, values: Mapping[str, Any], allow_drift: bool) -> list[str]:
         """Compares what this process would record with what the run recorded.
 
-        Returns the differences, one line each; raises UserError when there are some
-        and `allow_drift` is false. The step count, once fixed, is not compared.
+        Returns the fields that differ, a line each; raises UserError when there are
+        some and `allow_drift` is false. The step count, once fixed, is not compared.
         """
-        recorded = self.recorded()
+        then = {k: v for k, v in flat(self.recorded()).items() if k not in _RESULTS}
+        now = flat(json.loads(json.dumps(values)))  # a tuple comes back as a list
         drift = [
-            f"{name}: {recorded.get(name)!r} then, {value!r} now"
-            for name, value in values.items()
-            if recorded.get(name) != value
+            f"{name}: {then.get(name)!r} then, {now.get(name)!r} now"
+            for name in {**then, **now}
+            if then.get(name) != now.get(name)
         ]
         if drift and not allow_drift:
             raise UserError(
@@ -106,6 +111,16 @@ class RunDirectory:
                 "use the same, another --output_dir, or --allow_drift to go on all the same"
             )
         return drift
+
+    def tokens(self) -> list[str]:
+        """The vocabulary by id."""
+        text = (self.path / "vocab.txt").read_text(encoding="utf-8")
+        return text.removesuffix("\n").split("\n")
+
+    def command(self, *more_flags: str) -> str:
+        """What to type to go on with this run."""
+        flagfile = f"--flagfile={self.path / 'flags.txt'}"
+        return shlex.join(["python", sys.argv[0], flagfile, *more_flags])
 
     def clear_unrecorded(self) -> None:
         """Removes what a start that died before run.json was written may have left."""
@@ -125,11 +140,23 @@ def check_output_dir(path: Path) -> None:
     if not above.is_dir() or not os.access(above, os.W_OK):
         raise UserError(f"--output_dir={path}: {above} cannot be written to")
     if path.exists() and not (path / "run.json").exists():
-        strangers = [x.name for x in path.iterdir() if x.name not in _LEFT_BY_A_DEAD_START]
+        names = [x.name.removesuffix(".tmp") for x in path.iterdir()]
+        strangers = sorted(set(names) - set(_LEFT_BY_A_DEAD_START))
         if strangers:
             raise UserError(
                 f"--output_dir={path}: holds {strangers[0]} but no run; name a new directory"
             )
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{"mlm": {"seed": 0}} -> {"mlm.seed": 0}."""
+    leaves: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            leaves |= flat(value, f"{prefix}{name}.")
+        else:
+            leaves[prefix + name] = value
+    return leaves
 
 
 def read_record(path: Path) -> dict[str, Any]:

@@ -5,21 +5,19 @@ checkpoint, then logs cut back to it.
 """
 
 import dataclasses
-import resource
-import sys
-import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import tensorflow as tf
 
+from bert_core.errors import UserError
 from bert_core.schedule import Schedule, warmup_then_decay
-from loops import startup
+from loops import length, startup
 from loops.checkpoints import Checkpoints
 from loops.console import Progress, format_bytes, format_seconds
-from loops.metrics_log import MetricsLog
+from loops.metrics_log import MetricsLog, read_metrics
 from loops.options import LoopOptions, ScheduleOptions, TrainingOptions
-from loops.run_directory import RunDirectory
+from loops.run_directory import RunDirectory, flat
 from loops.tensorboard import TensorBoard
 from loops.train_step import TrainState, TrainSteps
 
@@ -33,8 +31,9 @@ class Plan:
     model: tf.Module
     make_batches: MakeBatches
     steps_an_epoch: int
-    items_a_step: int
-    unit: str  # of the items, for "tokens/s"
+    batch_size: int  # sequences a step
+    seq_length: int  # tokens a sequence, at most
+    unit: str  # of speed: "tokens" or "texts"
     training: TrainingOptions
     evaluate_each_epoch: bool  # or ten times a run, where --eval_steps is not given
     seed: int
@@ -57,7 +56,7 @@ class Recorder:
     def sync(self) -> None:
         """Waits until numbers are on the disk; due before a checkpoint is marked."""
         self.metrics.sync()
-        self.tensorboard.flush()
+        self.tensorboard.sync()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +71,7 @@ class Session:
     make_batches: MakeBatches
     schedule: Schedule
     peak_rate: float
-    loop: LoopOptions
+    loop: LoopOptions  # with nothing left open
     num_train_steps: int
 
 
@@ -83,26 +82,21 @@ def open_session(run: RunDirectory, plan: Plan) -> Session:
     """
     options = plan.training
     state = TrainState(plan.model, options.adamw)
-    steps = TrainSteps(state, plan.seed, options.runtime.xla)
-    record = {**plan.record, **startup.runtime_record(options.runtime)}
-    record |= {
-        part: dataclasses.asdict(getattr(options, part))
-        for part in ("adamw", "schedule", "length", "loop")
-    }
+    steps = TrainSteps(state, plan.seed, options.runtime.xla, plan.batch_size)
     if run.is_new:
         run.clear_unrecorded()
-        restored = None
         checkpoints = Checkpoints(run.checkpoints, state, options.loop.max_to_keep)
-        print("\n".join(startup.header(options.runtime, run.path, None)))
-        num_train_steps = _settle(run, plan, state, steps, record)
+        restored, num_train_steps = None, _start(run, plan, state, steps)
     else:
-        for difference in run.check_same(record, options.runtime.allow_drift):
-            print(f"warning: going on although {difference}")
+        drift = run.check_same(_record(plan), options.runtime.allow_drift)
+        num_train_steps = _num_steps(run, plan, state, steps)
         checkpoints = Checkpoints(run.checkpoints, state, options.loop.max_to_keep)
         restored = checkpoints.restore_latest()
+        if restored is None:
+            _check_never_saved(run)
+        if drift:
+            _record_drift(run, plan, drift, restored or 0, num_train_steps)
         print("\n".join(startup.header(options.runtime, run.path, restored or 0)))
-        num_train_steps = run.recorded()["num_train_steps"]
-    every = plan.steps_an_epoch if plan.evaluate_each_epoch else num_train_steps // 10
     return Session(
         run=run,
         state=state,
@@ -112,10 +106,85 @@ def open_session(run: RunDirectory, plan: Plan) -> Session:
         make_batches=plan.make_batches,
         schedule=_schedule(options.schedule, num_train_steps),
         peak_rate=options.schedule.learning_rate,
-        loop=dataclasses.replace(
-            options.loop, eval_steps=options.loop.eval_steps or max(1, every)
-        ),
+        loop=_settled(options.loop, plan, num_train_steps),
         num_train_steps=num_train_steps,
+    )
+
+
+def _record(plan: Plan) -> dict[str, Any]:
+    """What the run's numbers depend on; a resume must agree with it."""
+    options = plan.training
+    record = {**plan.record, **startup.runtime_record(options.runtime)}
+    for part in ("adamw", "schedule", "length", "loop"):
+        record[part] = dataclasses.asdict(getattr(options, part))
+    # These two change no number that is logged, and may change from start to start.
+    del record["loop"]["max_to_keep"], record["loop"]["max_bad_steps"]
+    return record
+
+
+def _start(run: RunDirectory, plan: Plan, state: TrainState, steps: TrainSteps) -> int:
+    """Measures a step, fixes the number of steps, writes the run's files."""
+    print("\n".join(startup.header(plan.training.runtime, run.path, None)), flush=True)
+    seconds = length.seconds_a_step(state, steps, plan.make_batches)
+    num_train_steps = length.num_steps(plan.training.length, plan.steps_an_epoch, seconds)
+    parameters = length.num_parameters(plan.model)
+    # Parameters and two moments, float32, in each checkpoint kept and the next one.
+    disk = 12 * parameters * (plan.training.loop.max_to_keep + 1)
+    print(
+        f"{parameters:,} parameters; {num_train_steps:,} steps = "
+        f"{num_train_steps / plan.steps_an_epoch:.1f} epochs; about "
+        f"{format_seconds(seconds * num_train_steps)}, "
+        f"{format_bytes(length.peak_memory())} of memory, {format_bytes(disk)} of disk",
+        flush=True,
+    )
+    for name, text in plan.files.items():
+        run.write(name, text)
+    run.record({**_record(plan), "num_train_steps": num_train_steps})
+    return num_train_steps
+
+
+def _num_steps(run: RunDirectory, plan: Plan, state: TrainState, steps: TrainSteps) -> int:
+    """As recorded, unless drift to another length is allowed."""
+    recorded, wanted = run.recorded(), plan.training.length
+    if recorded["length"] == dataclasses.asdict(wanted):
+        return recorded["num_train_steps"]
+    measured = wanted.max_minutes is not None
+    seconds = length.seconds_a_step(state, steps, plan.make_batches) if measured else 0.0
+    return length.num_steps(wanted, plan.steps_an_epoch, seconds)
+
+
+def _check_never_saved(run: RunDirectory) -> None:
+    """UserError where there is no checkpoint but there must have been one."""
+    first = run.recorded()["loop"]["checkpoint_steps"]
+    if any(line["step"] > first for line in read_metrics(run.metrics)):
+        raise UserError(
+            f"{run.checkpoints}: the checkpoints are gone, though {run.metrics} goes beyond "
+            f"step {first:,}; bring them back, or start again in another directory"
+        )
+
+
+def _record_drift(
+    run: RunDirectory, plan: Plan, drift: list[str], step: int, num_train_steps: int
+) -> None:
+    """The run goes on under other settings: they are its settings now."""
+    for difference in drift:
+        print(f"warning: going on although {difference}")
+    for name, text in plan.files.items():
+        run.write(name, text)
+    earlier = run.recorded().get("drift", [])
+    record = {**_record(plan), "num_train_steps": num_train_steps}
+    run.record({**record, "drift": [*earlier, {"step": step, "differences": drift}]})
+
+
+def _settled(options: LoopOptions, plan: Plan, num_train_steps: int) -> LoopOptions:
+    """With what is left to the task and the model filled in."""
+    every = plan.steps_an_epoch if plan.evaluate_each_epoch else num_train_steps // 10
+    tokens = plan.batch_size * plan.seq_length
+    a_call = length.steps_a_call(length.num_parameters(plan.model), tokens)
+    return dataclasses.replace(
+        options,
+        eval_steps=options.eval_steps or max(1, every),
+        steps_per_loop=options.steps_per_loop or a_call,
     )
 
 
@@ -124,12 +193,15 @@ def _recorder(
 ) -> Recorder:
     """Logs cut back to the step training goes on from."""
     last_step = -1 if restored is None else restored
+    metrics = MetricsLog(run.metrics, last_step)
     tensorboard = TensorBoard(run.logs, last_step)
     if restored is None:
-        tensorboard.hparams(_flat(plan.record))
-    first = max(last_step, 0)
-    progress = Progress(num_train_steps, first, plan.items_a_step, plan.unit)
-    return Recorder(MetricsLog(run.metrics, last_step), tensorboard, progress)
+        shown = (bool, int, float, str)
+        settings = flat(plan.record).items()
+        tensorboard.hparams({name: x for name, x in settings if isinstance(x, shown)})
+    items = plan.batch_size * (plan.seq_length if plan.unit == "tokens" else 1)
+    progress = Progress(num_train_steps, max(last_step, 0), items, plan.unit)
+    return Recorder(metrics, tensorboard, progress)
 
 
 def _schedule(options: ScheduleOptions, num_train_steps: int) -> Schedule:
@@ -137,70 +209,3 @@ def _schedule(options: ScheduleOptions, num_train_steps: int) -> Schedule:
     return warmup_then_decay(
         options.learning_rate, num_train_steps, warmup, options.decay_power
     )
-
-
-def _settle(
-    run: RunDirectory,
-    plan: Plan,
-    state: TrainState,
-    steps: TrainSteps,
-    record: dict[str, Any],
-) -> int:
-    """Measures a step, fixes the number of steps, writes the run's files."""
-    seconds = _seconds_a_step(state, steps, plan.make_batches)
-    num_train_steps = _num_steps(plan, seconds)
-    parameters = sum(int(tf.size(v)) for v in plan.model.trainable_variables)
-    # Parameters and two moments, float32, in each checkpoint kept and the next one.
-    disk = 12 * parameters * (plan.training.loop.max_to_keep + 1)
-    print(
-        f"{parameters:,} parameters; {num_train_steps:,} steps = "
-        f"{num_train_steps / plan.steps_an_epoch:.1f} epochs; about "
-        f"{format_seconds(seconds * num_train_steps)}, {format_bytes(peak_memory())} of "
-        f"memory, {format_bytes(disk)} of disk",
-        flush=True,
-    )
-    for name, text in plan.files.items():
-        run.write(name, text)
-    run.record({**record, "num_train_steps": num_train_steps})
-    return num_train_steps
-
-
-def _seconds_a_step(state: TrainState, steps: TrainSteps, make_batches: MakeBatches) -> float:
-    """Measures the step at learning rate 0, then resets: nothing is changed by it."""
-    iterator = iter(make_batches(0, 11))
-    steps(iterator, [0.0, 0.0])  # traces, and warms up
-    times = []
-    for _ in range(3):
-        started = time.monotonic()
-        steps(iterator, [0.0, 0.0, 0.0])
-        times.append((time.monotonic() - started) / 3)
-    state.optimizer.reset()
-    state.step.assign(0)
-    return sorted(times)[1]
-
-
-def _num_steps(plan: Plan, seconds: float) -> int:
-    """`seconds` is what a step takes."""
-    length = plan.training.length
-    if length.num_train_steps is not None:
-        return length.num_train_steps
-    if length.num_epochs is not None:
-        return max(1, round(length.num_epochs * plan.steps_an_epoch))
-    return max(1, round(60 * (length.max_minutes or 0) / seconds))
-
-
-def peak_memory() -> int:
-    """The most bytes this process has held so far; Linux counts in KiB, macOS in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """{"mlm": {"seed": 0}} -> {"mlm.seed": 0}, numbers, texts and truths only."""
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{name}.")
-        elif isinstance(value, bool | int | float | str):
-            flat[prefix + name] = value
-    return flat

@@ -6,6 +6,8 @@ Signals belong to the process, so this module holds the process's one request.
 import contextlib
 import os
 import signal
+import sys
+import threading
 import types
 from collections.abc import Iterator
 
@@ -13,18 +15,26 @@ _requested = 0
 _deferred = False
 
 
-class Stopped(Exception):
+class Stopped(BaseException):  # not Exception: nothing that handles errors may eat it
     """The run has been brought to a clean stop on request."""
 
     def __init__(self, number: int):
         super().__init__(f"stopped by {signal.Signals(number).name}")
-        self.exit_code = 128 + number
 
 
 def install() -> None:
-    """From now on a signal raises Stopped in the main thread, or waits in `deferred()`."""
+    """From now on a signal raises Stopped in the main thread, or waits in `deferred()`.
+
+    A Ctrl-C after another signal ends the process at once.
+    """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _handle)
+    # Python calls `_handle` between two bytecodes of the main thread, so not before a
+    # long TensorFlow call is over. What comes through this pipe comes at once.
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=(reader,), daemon=True).start()
 
 
 @contextlib.contextmanager
@@ -43,6 +53,11 @@ def requested() -> bool:
     return _requested != 0
 
 
+def exit_code() -> int:
+    """As a shell would report the signal that has come."""
+    return 128 + _requested
+
+
 def check() -> None:
     """Raises Stopped when a signal has come."""
     if _requested:
@@ -51,8 +66,14 @@ def check() -> None:
 
 def _handle(number: int, frame: types.FrameType | None) -> None:
     global _requested
-    if _requested and number == signal.SIGINT:
-        os._exit(128 + number)  # the second Ctrl-C does not wait for anything
-    _requested = number
+    _requested = _requested or number
     if not _deferred:
-        raise Stopped(number)
+        raise Stopped(_requested)
+
+
+def _watch(reader: int) -> None:
+    os.read(reader, 1)
+    os.write(sys.stderr.fileno(), b"\nstopping; Ctrl-C now stops at once\n")
+    while os.read(reader, 1)[0] != signal.SIGINT:
+        pass
+    os._exit(128 + signal.SIGINT)

@@ -1,12 +1,17 @@
 """TensorBoard logs: scalars of train and dev in one chart, texts, images, hparams."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 from tensorboard.plugins.hparams import summary_v2 as hparams_summary
 
-SPLITS = ("train", "dev", "test")
+from loops.failures import disk_errors
+from loops.files import sync
+
+AFTER_TRAINING = "test"  # the subdirectory of what is made when all steps are done
 
 
 class TensorBoard:
@@ -19,32 +24,41 @@ class TensorBoard:
         self._writers: dict[str, tf.summary.SummaryWriter] = {}
 
     def scalars(self, split: str, step: int, values: dict[str, float]) -> None:
-        with self._writer(split).as_default(step):
+        with self._writing(split, step):
             for name, value in values.items():
                 tf.summary.scalar(name, value)
 
     def text(self, name: str, step: int, markdown: str) -> None:
-        with self._writer("dev").as_default(step):
+        with self._writing("dev", step):
             tf.summary.text(name, markdown)
 
     def image(self, name: str, step: int, png: bytes) -> None:
-        with self._writer("dev").as_default(step):
+        """A picture of the finished run."""
+        with self._writing(AFTER_TRAINING, step):
             tf.summary.image(name, tf.io.decode_png(png, channels=3)[tf.newaxis])
 
     def hparams(self, values: dict[str, Any]) -> None:
-        with self._writer("train").as_default(0):
+        with self._writing("train", 0):
             tf.summary.experimental.write_raw_pb(
                 hparams_summary.hparams_pb(values).SerializeToString(), step=0
             )
 
-    def flush(self) -> None:
-        for writer in self._writers.values():
-            writer.flush()
+    def sync(self) -> None:
+        """Waits until all events are on the disk."""
+        for split, writer in self._writers.items():
+            with disk_errors(self._logs / split):
+                writer.flush()
+        for file in self._logs.glob("*/events.*"):
+            sync(file)
 
-    def _writer(self, split: str) -> tf.summary.SummaryWriter:
-        if split not in self._writers:
-            self._writers[split] = tf.summary.create_file_writer(str(self._logs / split))
-        return self._writers[split]
+    @contextlib.contextmanager
+    def _writing(self, split: str, step: int) -> Iterator[None]:
+        directory = self._logs / split
+        with disk_errors(directory):
+            if split not in self._writers:
+                self._writers[split] = tf.summary.create_file_writer(str(directory))
+            with self._writers[split].as_default(step):
+                yield
 
 
 def trim(logs: Path, last_step: int) -> None:
@@ -53,15 +67,19 @@ def trim(logs: Path, last_step: int) -> None:
     They would otherwise stand there twice once the run has gone over those steps
     again. A record cut by a kill ends its file.
     """
-    for file in sorted(logs.glob("*/events.out.tfevents.*")):
-        if file.name.endswith(".trimmed"):
+    for leftover in logs.glob("*/*.trimmed"):
+        leftover.unlink()
+    for file in logs.glob("*/events.*"):
+        if file.parent.name == AFTER_TRAINING:
             file.unlink()
             continue
         trimmed = file.with_name(file.name + ".trimmed")
-        with tf.io.TFRecordWriter(str(trimmed)) as writer:
+        with disk_errors(file), tf.io.TFRecordWriter(str(trimmed)) as writer:
             for record in _whole_records(file):
-                if tf.compat.v1.Event.FromString(record).step <= last_step:
+                event = tf.compat.v1.Event.FromString(record)
+                if event.step <= last_step or event.HasField("file_version"):
                     writer.write(record)
+        sync(trimmed)
         trimmed.replace(file)
 
 

@@ -1,89 +1,123 @@
 """The loop around the step: log, evaluate, save, stop. The same for every task."""
 
+import contextlib
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from bert_core.errors import RunError
 from loops import stopping
-from loops.metrics_log import MetricsLog
+from loops.checkpoints import marked_steps
 from loops.session import Session
 
+Evaluate = Callable[[int], dict[str, float]]
 
-class NotFinite(Exception):
+
+class _NotFinite(Exception):
     """A loss or gradient was not finite more often than allowed."""
 
-    def __init__(self, step: int):
+    def __init__(self, step: int, so_far: int):
         super().__init__(f"step {step:,}: loss or gradient is not finite")
-        self.step = step
+        self.step, self.so_far = step, so_far
 
 
-def train(session: Session, evaluate: Callable[[int], dict[str, float]]) -> None:
+def train(session: Session, evaluate: Evaluate) -> None:
     """Trains from `state.step` to `num_train_steps`; evaluate(step) gives dev figures.
 
-    Raises NotFinite, or Stopped after saving.
+    Raises Stopped after saving, and RunError for what ended training otherwise.
     """
-    options, recorder, total = session.loop, session.recorder, session.num_train_steps
+    with stopping.deferred():
+        try:
+            _train(session, evaluate)
+        except _NotFinite as error:
+            path = _write_bad_batch(session, error.step)
+            command = session.run.command(f"--max_bad_steps={error.so_far}")
+            raise RunError(
+                f"{error}, see {path}; {_last_saved(session)}. To skip it: {command}; or "
+                "lower --learning_rate and name another --output_dir"
+            ) from None
+        except (OSError, RunError) as error:
+            raise RunError(
+                f"{error}; {_last_saved(session)}. Then go on by: {session.run.command()}"
+            ) from error
+
+
+def _train(session: Session, evaluate: Evaluate) -> None:
+    loop, recorder, total = session.loop, session.recorder, session.num_train_steps
     step = int(session.state.step.numpy())
     iterator = iter(session.make_batches(step, total))
-    with stopping.deferred():
-        while step < total:
-            stop_at = options.next_stop(step, total)
-            rates = [session.schedule(s) for s in range(step, stop_at)]
-            window = session.steps(iterator, rates)
-            values = _summary(window, rates)
-            _check_finite(window, step, recorder.metrics, values, options.max_bad_steps)
-            step = stop_at
-            recorder.add("train", step, values)
-            recorder.progress.update(step, values)
+    while True:
+        # Asked of the log, not of the step: a run stopped while it evaluated is saved
+        # without these figures, and gets them when it is taken up.
+        due = step > 0 and (step == total or step % (loop.eval_steps or total) == 0)
+        if due and not recorder.metrics.has("dev", step):
+            with recorder.progress.paused(), contextlib.suppress(stopping.Stopped):
+                recorder.add("dev", step, evaluate(step))
+        if step >= total or step % loop.checkpoint_steps == 0 or stopping.requested():
             with recorder.progress.paused():
-                if step == total or step % (options.eval_steps or total) == 0:
-                    recorder.add("dev", step, evaluate(step))
-                if (
-                    step == total
-                    or step % options.checkpoint_steps == 0
-                    or stopping.requested()
-                ):
-                    recorder.sync()
-                    session.checkpoints.save(step)
-            if stopping.requested() and step < total:
-                recorder.progress.note(f"saved at step {step:,}; the same command goes on")
-                stopping.check()
+                recorder.sync()
+                session.checkpoints.save(step)
+        if stopping.requested():
+            recorder.progress.note(f"saved at step {step:,}; the same command goes on")
+            stopping.check()
+        if step >= total:
+            return
+        step = _run_window(session, iterator, step)
 
 
-def _summary(window: dict[str, np.ndarray], rates: list[float]) -> dict[str, float]:
-    """Means over the finite steps of a call, summed in float64."""
-    finite = np.isfinite(window["gradient_norm"])
+def _run_window(session: Session, iterator: Any, step: int) -> int:
+    """One host call: as many steps as until the next stop. Returns the step after it."""
+    recorder, total = session.recorder, session.num_train_steps
+    stop_at = session.loop.next_stop(step, total)
+    rates = [session.schedule(s) for s in range(step, stop_at)]
+    window = session.steps(iterator, rates)
+    finite = np.isfinite(window["gradient_norm"]) & np.isfinite(window["loss_sum"])
+    values = _means({name: column[finite] for name, column in window.items()})
+    values["learning_rate"] = rates[-1]
+    bad = np.flatnonzero(~finite)
+    if bad.size:
+        values["skipped_steps"] = float(bad.size)
+        before = int(sum(x.get("skipped_steps", 0) for x in recorder.metrics.lines))
+        if before + bad.size > session.loop.max_bad_steps:
+            raise _NotFinite(step + int(bad[0]), before + bad.size)
+    recorder.add("train", stop_at, values)
+    recorder.progress.update(stop_at, values)
+    return stop_at
+
+
+def _means(window: dict[str, np.ndarray]) -> dict[str, float]:
+    """Of the steps of a call, summed in float64; without a step there is no mean."""
     values = {}
     for name in (n.removesuffix("_sum") for n in window if n.endswith("_sum")):
-        total = window[f"{name}_sum"][finite].sum(dtype=np.float64)
-        weight = window[f"{name}_weight"][finite].sum(dtype=np.float64)
-        values[name] = float(total / weight) if weight else float("nan")
-    values["learning_rate"] = rates[-1]
-    if finite.any():
-        values["gradient_norm"] = float(window["gradient_norm"][finite].mean(dtype=np.float64))
+        weight = window[f"{name}_weight"].sum(dtype=np.float64)
+        if weight:
+            values[name] = float(window[f"{name}_sum"].sum(dtype=np.float64) / weight)
+    if window["gradient_norm"].size:
+        values["gradient_norm"] = float(window["gradient_norm"].mean(dtype=np.float64))
     return values
 
 
-def _check_finite(
-    window: dict[str, np.ndarray],
-    first_step: int,
-    metrics: MetricsLog,
-    values: dict[str, float],
-    allowed: int,
-) -> None:
-    """Counts skipped steps over the whole run; raises NotFinite at one too many."""
-    bad = np.flatnonzero(~np.isfinite(window["gradient_norm"]))
-    if not bad.size:
-        return
-    before = sum(line.get("skipped_steps", 0) for line in metrics.lines)
-    if before + bad.size > allowed:
-        raise NotFinite(first_step + int(bad[max(0, allowed - before)]))
-    values["skipped_steps"] = float(bad.size)
+def _last_saved(session: Session) -> str:
+    steps = marked_steps(session.run.checkpoints)
+    if not steps:
+        return "nothing has been saved yet"
+    return f"the last good checkpoint is {session.run.checkpoints / f'ckpt-{steps[-1]}'}"
 
 
-def write_bad_batch(directory: Path, step: int, text: str) -> Path:
-    """Keeps the batch of a step that was not finite, for a person to read."""
-    path = directory / f"bad_batch-{step}.txt"
-    path.write_text(text, encoding="utf-8")
-    return path
+def _write_bad_batch(session: Session, step: int) -> str:
+    """Keeps the batch of a step for a person to read; it is made again from its step."""
+    batch = next(iter(session.make_batches(step, step + 1)))
+    name = f"bad_batch-{step}.txt"
+    session.run.write(name, batch_as_text(batch, session.run.tokens()))
+    return str(session.run.path / name)
+
+
+def batch_as_text(batch: Any, tokens: list[str]) -> str:
+    """Each row of a batch as its word pieces, and its other fields as numbers."""
+    lines = []
+    for row in range(len(batch.input_ids)):
+        fields = {name: field[row].numpy() for name, field in batch._asdict().items()}
+        lines += [f"row {row}", "  " + " ".join(tokens[i] for i in fields.pop("input_ids"))]
+        lines += [f"  {name} {np.array2string(x, 10**6)}" for name, x in fields.items()]
+    return "\n".join(lines) + "\n"

@@ -13,6 +13,7 @@ import tensorflow as tf
 from bert_core.adamw import AdamW, clip_scale, global_norm
 from bert_core.adamw_options import AdamWOptions
 from bert_core.layers import fold_in
+from loops.failures import memory_errors
 
 
 class TrainState(tf.Module):
@@ -30,19 +31,22 @@ class TrainSteps:
 
     steps(iterator, learning_rates) -> {name: float32 [n]}, a value a step: "x_sum"
     and "x_weight" for each entry of the model's `sums`, and "gradient_norm" before
-    clipping. A step whose gradients are not finite changes nothing but the step count.
+    clipping. A step whose loss or gradients are not finite changes nothing but the
+    step count.
     """
 
-    def __init__(self, state: TrainState, seed: int, jit_compile: bool):
+    def __init__(self, state: TrainState, seed: int, jit_compile: bool, batch_size: int):
         self.num_traces = 0
         self._columns: list[str] = []
         self._state = state
         self._seed = seed
+        self._batch_size = batch_size  # of all batches, to name when memory runs out
         self._update = tf.function(self._one_step, jit_compile=jit_compile, autograph=False)
 
     def __call__(self, iterator: Any, learning_rates: Sequence[float]) -> dict[str, np.ndarray]:
         rates = tf.constant(learning_rates, tf.float32)
-        rows = self._many_steps(iterator, rates).numpy()  # [n, columns]
+        with memory_errors(self._batch_size):
+            rows = self._many_steps(iterator, rates).numpy()  # [n, columns]
         return dict(zip(self._columns, rows.T, strict=True))
 
     @tf.function(reduce_retracing=True)
@@ -61,7 +65,7 @@ class TrainSteps:
         with tf.GradientTape() as tape:
             sums = state.model.sums(batch, seed)
             loss_sum, weight = sums["loss"]
-            loss = loss_sum / weight
+            loss = tf.math.divide_no_nan(loss_sum, weight)
         # Dense: the tied embedding is read by rows and as a whole, and its norm must
         # count each row once.
         gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, variables)]
@@ -72,7 +76,8 @@ class TrainSteps:
             clipped = [g * scale for g in gradients]
             state.optimizer.apply(variables, clipped, state.step, learning_rate)
 
-        tf.cond(tf.math.is_finite(norm), apply, lambda: None)
+        finite = tf.math.is_finite(loss) & tf.math.is_finite(norm)
+        tf.cond(finite, apply, lambda: None)
         state.step.assign_add(1)
         values: dict[str, tf.Tensor] = {"gradient_norm": norm}
         for name, (total, total_weight) in sums.items():

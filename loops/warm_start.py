@@ -16,6 +16,7 @@ from loops.checkpoints import latest_whole, read_variables
 class LoadReport:
     """What became of each variable, by name."""
 
+    where: Path  # the checkpoint
     loaded: list[str]
     fresh: list[str]  # in the model, not in the checkpoint
     ignored: list[str]  # in the checkpoint, not in the model
@@ -53,7 +54,7 @@ def load_weights(
             )
     for name in loaded:
         variables[name].assign(values[name])
-    return LoadReport(loaded, fresh, [name for name in values if name not in variables])
+    return LoadReport(where, loaded, fresh, [name for name in values if name not in variables])
 
 
 def load_run(

@@ -1,8 +1,8 @@
 """From a folder of text to an open token store, made once and cached.
 
-    CACHE_DIR/KEY/vocab.txt    the vocabulary
-    CACHE_DIR/KEY/summary.txt  what the corpus was
-    CACHE_DIR/KEY/store/       the token store
+    CACHE_DIR/KEY/vocab-HASH.txt  the vocabulary, if it was learned
+    CACHE_DIR/KEY/summary.txt     what the corpus was
+    CACHE_DIR/KEY/store/          the token store
 
 KEY is a hash of the corpus's bytes and of every option that matters here, so another
 corpus or another option is another entry.
@@ -15,7 +15,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from bert_core.errors import UserError
 from pipelines.corpus import ReadingNotes, fingerprint, read_documents
@@ -49,15 +49,11 @@ def prepare(corpus: CorpusOptions, options: StoreOptions, say: Say) -> PreparedC
     entry = options.cache_dir.expanduser() / _key(corpus_fingerprint, options)
     try:
         entry.mkdir(parents=True, exist_ok=True)
-        lock = (entry / ".lock").open("w")
+        lock = (entry / ".lock").open("a+", encoding="utf-8")
     except OSError as error:
         raise UserError(f"--cache_dir: {entry} cannot be written ({error.strerror})") from None
     with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            say(f"another process prepares {entry}; waiting for it")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        _take_turns(lock, entry, say)
         vocabulary = _vocabulary(corpus, options, entry, say)
         try:
             store = open_store(
@@ -72,8 +68,9 @@ def prepare(corpus: CorpusOptions, options: StoreOptions, say: Say) -> PreparedC
             )
         else:
             say(f"token store {entry / 'store'}")
-    for line in (entry / "summary.txt").read_text(encoding="utf-8").splitlines():
-        say(line)
+    if (entry / "summary.txt").exists():
+        for line in (entry / "summary.txt").read_text(encoding="utf-8").splitlines():
+            say(line)
     return PreparedCorpus(vocabulary, store, corpus_fingerprint)
 
 
@@ -87,28 +84,54 @@ def _key(corpus_fingerprint: str, options: StoreOptions) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
+def _take_turns(lock: TextIO, entry: Path, say: Say) -> None:
+    """Waits for the process that has the lock; the kernel frees that of a dead one."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.seek(0)
+        say(f"process {lock.read().strip()} prepares {entry}; waiting for it")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+
+
 def _vocabulary(
     corpus: CorpusOptions, options: StoreOptions, entry: Path, say: Say
 ) -> Vocabulary:
     """The entry's vocabulary; brought or learned first if it has none that is whole."""
     if options.vocab_file is not None:
         return read_vocabulary(options.vocab_file, options.lower_case)
-    path = entry / "vocab.txt"
-    if path.exists():
-        try:
-            return read_vocabulary(path, options.lower_case)
-        except UserError as error:
-            say(f"warning: {error}; learning it again")
+    for path in entry.glob("vocab-*.txt"):
+        vocabulary = _whole_vocabulary(path, options.lower_case)
+        if vocabulary is not None:
+            return vocabulary
+        say(f"warning: {path} is damaged; learning the vocabulary again")
+        path.unlink()
     started = time.monotonic()
     documents = _watched(read_documents(corpus), "learning a vocabulary", say)
     tokens = learn_vocabulary(documents, options.vocab_size, options.lower_case)
     vocabulary = Vocabulary(tuple(tokens), options.lower_case)
-    beside = path.with_suffix(".tmp")
+    beside = entry / "vocab.tmp"
     vocabulary.write(beside)
-    os.replace(beside, path)
+    os.replace(beside, _vocabulary_path(entry, vocabulary))
     seconds = time.monotonic() - started
     say(f"learned a vocabulary of {vocabulary.size:,} word pieces in {seconds:.0f} s")
     return vocabulary
+
+
+def _whole_vocabulary(path: Path, lower_case: bool) -> Vocabulary | None:
+    """A cached vocabulary, None if it is not the one that its name says."""
+    try:
+        vocabulary = read_vocabulary(path, lower_case)
+    except UserError:
+        return None
+    return vocabulary if path == _vocabulary_path(path.parent, vocabulary) else None
+
+
+def _vocabulary_path(entry: Path, vocabulary: Vocabulary) -> Path:
+    return entry / f"vocab-{vocabulary.sha256[:16]}.txt"
 
 
 def _build(
@@ -126,6 +149,9 @@ def _build(
         for document in read_documents(corpus, notes):
             summary.add(document)
             yield document
+        # Before the store is in its place: where there is a store, there is a summary.
+        lines = "\n".join(summary.lines()) + "\n"
+        (entry / "summary.txt").write_text(lines, encoding="utf-8")
 
     started = time.monotonic()
     build_store(
@@ -136,7 +162,6 @@ def _build(
         dev_fraction=options.dev_fraction,
     )
     say(f"wrote {entry / 'store'} in {time.monotonic() - started:.0f} s")
-    (entry / "summary.txt").write_text("\n".join(summary.lines()) + "\n", encoding="utf-8")
 
 
 def _watched(documents: Iterator[str], what: str, say: Say) -> Iterator[str]:

@@ -15,7 +15,9 @@ import importlib.util
 import multiprocessing
 import os
 import platform
+import signal
 import sysconfig
+import threading
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -100,7 +102,8 @@ def _documents() -> Iterator[Document]:
     progress = Progress()
     # Spawned workers, as a fork after TensorFlow is imported may hang.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(8, os.cpu_count() or 1), mp_context=context) as pool:
+    pool = ProcessPoolExecutor(min(8, os.cpu_count() or 1), context, _start_worker)
+    try:
         found = pool.map(docstrings_of, map(str, files.values()), chunksize=32)
         for done, (name, docstrings) in enumerate(zip(files, found, strict=True)):
             for text in docstrings:
@@ -110,11 +113,26 @@ def _documents() -> Iterator[Document]:
             progress(
                 functools.partial("read {:,} of {:,} source files".format, done, len(files))
             )
+    finally:
+        pool.shutdown(cancel_futures=True)
     for text, (name, label) in texts.items():
         if label is None:
             yield Document(text, "corpus")
         else:
             yield Document(text, "test" if is_test_file(name) else "train", label)
+
+
+def _start_worker() -> None:
+    """Ctrl-C is the parent's business, and a worker ends with its parent, also a killed one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _label_of(name: str) -> str | None:

@@ -62,7 +62,8 @@ def write_source(source: Source, data_dir: Path, overwrite: bool) -> dict[str, A
     try:
         partial.mkdir(parents=True)
         record = _write_files(source, partial)
-        if target.exists():
+        if overwrite and target.exists():
+            _refuse_foreign(target, overwrite)  # it may have changed meanwhile
             target.rename(retired)
         partial.rename(target)
     except OSError as error:

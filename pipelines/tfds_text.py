@@ -55,14 +55,20 @@ def _builder(options: PrepareOptions) -> Any:
     """A built dataset. TFDS raises many types of error here; each becomes one line."""
     print(f"{options.dataset}: loading TensorFlow Datasets", flush=True)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # quiet, if not told otherwise
-    import tensorflow_datasets as tfds  # ten seconds, so only when a dataset is wanted
-
-    logging.set_verbosity(logging.ERROR)
     flag = f"--dataset={options.dataset}"
+    try:  # takes seconds, so only when a dataset is wanted
+        import tensorflow_datasets as tfds
+
+        not_found = tfds.core.DatasetNotFoundError  # missing after a half-failed import
+    except Exception as error:
+        raise UserError(
+            f"{flag}: TensorFlow Datasets does not import ({_first_line(error)})"
+        ) from None
+    logging.set_verbosity(logging.ERROR)
     data_dir = options.tfds_data_dir and str(options.tfds_data_dir.expanduser())
     try:
         builder = tfds.builder(options.dataset, data_dir=data_dir)
-    except tfds.core.DatasetNotFoundError:
+    except not_found:
         raise UserError(
             f"{flag}: TensorFlow Datasets has no such dataset, nor is it docstrings; "
             "https://www.tensorflow.org/datasets/catalog lists them"

@@ -52,7 +52,8 @@ def build_store(
         lock = directory.with_name(directory.name + ".lock").open("wb")
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        shutil.rmtree(partial, ignore_errors=True)  # what a killed build left behind
+        for leftover in (partial, _retired(directory)):  # of a build that was killed
+            shutil.rmtree(leftover, ignore_errors=True)
         try:
             with disk_errors(partial):
                 partial.mkdir()
@@ -191,14 +192,16 @@ def _replace(partial: Path, directory: Path) -> None:
     with disk_errors(directory):
         _sync_directory(partial)
         if directory.exists():
-            old = directory.with_name(directory.name + ".old")
-            shutil.rmtree(old, ignore_errors=True)
-            directory.rename(old)
+            directory.rename(_retired(directory))
             partial.rename(directory)
-            shutil.rmtree(old, ignore_errors=True)
+            shutil.rmtree(_retired(directory), ignore_errors=True)
         else:
             partial.rename(directory)
         _sync_directory(directory.parent)
+
+
+def _retired(directory: Path) -> Path:
+    return directory.with_name(directory.name + ".old")
 
 
 def _sync_directory(directory: Path) -> None:

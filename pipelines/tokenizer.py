@@ -18,6 +18,11 @@ class Tokenizer(tf.Module):
     Works eagerly, in `tf.data` and in exported models. Special tokens are neither
     added nor found: a text that says "[MASK]" is punctuation around a word.
 
+    The ids are those of Google's and Hugging Face's tokenisers but for: words of 101 to
+    400 bytes (theirs are [UNK] over 200 and 100 characters), Unicode newer than
+    TensorFlow's or theirs, private characters (dropped, as by Hugging Face), and text
+    of cased models that is not NFC (Hugging Face's slow tokeniser composes it first).
+
     Not `tf_text.FastBertTokenizer`: its normaliser folds compatibility characters
     ("…" to "...", "½" to three characters) and turns control characters to spaces.
     """

@@ -32,9 +32,13 @@ def test_epochs_and_seeds_differ() -> None:
 
 
 def test_a_shuffle_moves_things_far() -> None:
-    order = np.array(_epoch(0, 0, 10_000))
-    assert abs(np.corrcoef(order, np.arange(10_000))[0, 1]) < 0.05
-    assert np.abs(np.diff(order)).mean() > 2_500
+    """As a true shuffle does, which four rounds of the cipher fail."""
+    for count in (1_000, 10_000):
+        orders = [np.array(_epoch(0, epoch, count)) for epoch in range(10)]
+        drifts = [np.corrcoef(order, np.arange(count))[0, 1] for order in orders]
+        assert np.sqrt(count * np.mean(np.square(drifts))) < 2
+        repeats = [np.unique(np.diff(o), return_counts=True)[1].max() for o in orders]
+        assert np.mean(repeats) < 8
 
 
 @pytest.mark.parametrize(("batch", "windows"), [(8, 20), (7, 3), (16, 1), (5, 5), (1, 4)])

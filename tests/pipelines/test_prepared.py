@@ -121,6 +121,19 @@ def test_directories_of_others_are_never_overwritten(tmp_path):
     assert (tmp_path / "thesis.txt").read_text() == "irreplaceable"
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_directory_that_appears_meanwhile_is_kept(tmp_path, overwrite):
+    def slow():
+        yield from DOCUMENTS
+        (tmp_path / "d").mkdir()
+        (tmp_path / "d" / "thesis.txt").write_text("irreplaceable")
+
+    with pytest.raises(UserError, match=r"not empty|was not written by this program"):
+        write_source(source(slow()), tmp_path / "d", overwrite)
+    assert [path.name for path in tmp_path.iterdir()] == ["d"]
+    assert (tmp_path / "d" / "thesis.txt").read_text() == "irreplaceable"
+
+
 def test_an_empty_directory_and_a_link_are_filled(tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")

@@ -11,7 +11,6 @@ from pipelines import tfds_text
 from pipelines.options import PrepareOptions
 
 TFDS_DIR = os.environ.get("BERT_TFDS_DIR")
-tfds = pytest.importorskip("tensorflow_datasets")
 
 SPLITS = {
     "train": [("Good<br />film", 1), ("Bad &amp; ugly", 0), ("Unsure", -1)],
@@ -20,18 +19,20 @@ SPLITS = {
     "test_hidden": [("Hidden", -1)],
     "unsupervised": [("More text", -1)],
 }
-FEATURES = {
-    "text": tfds.features.Text(),
-    "label": tfds.features.ClassLabel(names=["neg", "pos"]),
-    "score": tfds.features.Tensor(shape=(), dtype=np.float32),
-    "words": tfds.features.Sequence(tfds.features.Text()),
-}
 
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory):
     """A reader of a dataset of five splits, written by TFDS itself."""
+    import tensorflow_datasets as tfds
+
     top = tmp_path_factory.mktemp("tfds")
+    features = {
+        "text": tfds.features.Text(),
+        "label": tfds.features.ClassLabel(names=["neg", "pos"]),
+        "score": tfds.features.Tensor(shape=(), dtype=np.float32),
+        "words": tfds.features.Sequence(tfds.features.Text()),
+    }
     rows = {
         split: [
             (key, {"text": text, "label": label, "score": 0.5, "words": []})
@@ -43,7 +44,7 @@ def toy(tmp_path_factory):
         name="toy",
         version="1.2.3",
         data_dir=top,
-        features=tfds.features.FeaturesDict(FEATURES),
+        features=tfds.features.FeaturesDict(features),
         split_datasets=rows,
         disable_shuffling=True,
     )

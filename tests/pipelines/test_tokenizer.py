@@ -66,7 +66,7 @@ def _oracle(text: str, vocabulary: Vocabulary) -> list[int]:
     [
         "",
         "The unaffable player's playing.",
-        "ÉTÉ naïve Über Straße ŒUVRE ΣΊΣΥΦΟΣ İstanbul ıı",
+        "ÉTÉ naïve Über Straße ŒUVRE ΣΊΣΥΦΟΣ İstanbul \u0131\u0131",
         "中文字 mixed日本語カナ 한국",
         "a\x00b\x01c\td\ne\x85f\u00adg\u200bh\ufeffi\ue000j\ufffdk",
         "no\u00a0break\u3000wide\u2009thin\u2028line",

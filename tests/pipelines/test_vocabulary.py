@@ -76,15 +76,17 @@ def test_hash_tells_case_apart() -> None:
 
 def test_learner_agrees_with_recounting_everything_at_each_merge() -> None:
     """The oracle counts all pairs from nothing after each merge."""
-    texts = [" ".join(random.Random(3).choices(WORDS, k=400))]
+    texts = [" ".join(random.Random(3).choices(WORDS, range(1, 9), k=400))]
     words = {word: texts[0].split().count(word) for word in WORDS}
     pieces = {w: [w[0], *("##" + c for c in w[1:])] for w in words}
     expected = sorted({p for ps in pieces.values() for p in ps})
-    while len(expected) < 45:
+    while True:
         pairs: dict[tuple[str, str], int] = {}
         for word, count in words.items():
             for pair in zip(pieces[word], pieces[word][1:], strict=False):
                 pairs[pair] = pairs.get(pair, 0) + count
+        if not pairs:
+            break
         best = min(pairs, key=lambda p: (-pairs[p], expected.index(p[0]), expected.index(p[1])))
         joined = best[0] + best[1].removeprefix("##")
         if joined not in expected:
@@ -96,7 +98,7 @@ def test_learner_agrees_with_recounting_everything_at_each_merge() -> None:
                 new.append(joined if size == 2 else old[0])
                 old = old[size:]
             pieces[word] = new
-    assert learn_vocabulary(texts, 50, lower_case=True) == [*SPECIAL_TOKENS, *expected]
+    assert learn_vocabulary(texts, 200, lower_case=True) == [*SPECIAL_TOKENS, *expected]
 
 
 def test_learning_is_deterministic_and_ignores_the_order_of_documents() -> None:
@@ -113,7 +115,7 @@ def test_a_small_corpus_gives_a_smaller_vocabulary() -> None:
 
 
 def test_rare_characters_are_left_out() -> None:
-    texts = ["common words " * 100_000 + "\u4e00 na\u03b1 "]
+    texts = ["common words " * 500_000 + "\u4e00 na\u03b1 "]
     learned = learn_vocabulary(texts, 200, lower_case=True)
     assert "words" in learned
     assert not {"\u4e00", "##\u03b1"} & set(learned)

@@ -1,0 +1,38 @@
+"""TensorFlow's exceptions, as what they mean to the person who runs it."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import tensorflow as tf
+
+from bert_core.errors import RunError
+
+
+@contextlib.contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """What is raised while writing `path`, as OSError: the disk is full or gone."""
+    try:
+        yield
+    # A full disk is ResourceExhaustedError, a limit on file sizes OutOfRangeError, ...
+    except tf.errors.OpError as error:
+        raise OSError(f"{path}: cannot be written ({_first_line(error)})") from error
+
+
+@contextlib.contextmanager
+def memory_errors(batch_size: int) -> Iterator[None]:
+    """What is raised for want of memory, as RunError with a batch size to try."""
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        smaller = f"try --batch_size={batch_size // 2} or {max(1, batch_size // 4)}"
+        if batch_size == 1:
+            smaller = "take a smaller model or shorter sequences"
+        raise RunError(
+            f"out of memory with --batch_size={batch_size} ({_first_line(error)}); {smaller}"
+        ) from error
+
+
+def _first_line(error: tf.errors.OpError) -> str:
+    lines = [line for line in error.message.splitlines() if line.strip()]
+    return lines[0].strip() if lines else type(error).__name__

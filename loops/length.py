@@ -1,0 +1,59 @@
+"""How long a run will be: a step is measured, the number of steps fixed and shown."""
+
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import tensorflow as tf
+
+from loops.options import LengthOptions
+from loops.train_step import TrainState, TrainSteps
+
+_FLOPS_A_CALL = 2e11  # two seconds or so of two cores
+_MOST_STEPS_A_CALL = 10
+
+
+def seconds_a_step(
+    state: TrainState, steps: TrainSteps, make_batches: Callable[[int, int], Iterable[Any]]
+) -> float:
+    """Measures the step at learning rate 0, then resets: nothing is changed by it."""
+    iterator = iter(make_batches(0, 11))
+    steps(iterator, [0.0, 0.0])  # traces, and warms up
+    times = []
+    for _ in range(3):
+        started = time.monotonic()
+        steps(iterator, [0.0, 0.0, 0.0])
+        times.append((time.monotonic() - started) / 3)
+    state.optimizer.reset()
+    state.step.assign(0)
+    return sorted(times)[1]
+
+
+def num_steps(length: LengthOptions, steps_an_epoch: int, seconds: float) -> int:
+    """The steps of a run, if a step takes `seconds`."""
+    if length.num_train_steps is not None:
+        return length.num_train_steps
+    if length.num_epochs is not None:
+        return max(1, round(length.num_epochs * steps_an_epoch))
+    return max(1, round(60 * (length.max_minutes or 0) / seconds))
+
+
+def steps_a_call(parameters: int, tokens_a_step: int) -> int:
+    """Steps a host call: as many as take a second or two on two cores, ten at most.
+
+    A signal waits for the call to end. Not measured, so that runs alike log alike.
+    """
+    flops = 6 * parameters * tokens_a_step
+    return min(_MOST_STEPS_A_CALL, max(1, int(_FLOPS_A_CALL // flops)))
+
+
+def num_parameters(model: tf.Module) -> int:
+    return sum(variable.shape.num_elements() for variable in model.trainable_variables)
+
+
+def peak_memory() -> int:
+    """The most bytes this process has held so far; Linux counts in KiB, macOS in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,46 @@
+"""Cross-entropy and accuracy against the oracle, and at their edges."""
+
+import numpy as np
+import pytest
+
+from bert_core.losses import cross_entropy
+from tests import oracles
+from tests.small_bert import MODES, assert_close
+
+
+@pytest.mark.parametrize("mode", ["eager", "function"])
+@pytest.mark.parametrize("classes", [2, 7])
+def test_cross_entropy_and_accuracy(mode, classes):
+    rng = np.random.default_rng(0)
+    logits = (3 * rng.standard_normal((40, classes))).astype(np.float32)
+    labels = rng.integers(0, classes, 40).astype(np.int32)
+    weights = rng.choice([0.0, 1.0, 0.5], 40).astype(np.float32)
+    loss, accuracy = MODES[mode](cross_entropy)(logits, labels, weights)
+    total, weight = oracles.cross_entropy(logits.astype(np.float64), labels, weights)
+    assert_close(loss[0] / loss[1], total / weight)
+    assert float(loss[1]) == weight
+    assert tuple(map(float, accuracy)) == oracles.accuracy(logits, labels, weights)
+    assert 0 < accuracy[0] < accuracy[1]
+
+
+def test_by_hand():
+    # p = 3/4 for the first label and 1/2 for the second; the second is a tie: right.
+    logits = np.log(np.array([[1, 3], [2, 2], [9, 1]], np.float32))
+    loss, accuracy = cross_entropy(logits, np.array([1, 0, 1]), np.array([2.0, 1, 1], "f4"))
+    assert float(loss[0]) == pytest.approx(2 * np.log(4 / 3) + np.log(2) + np.log(10))
+    assert [float(x) for x in (loss[1], *accuracy)] == [4, 3, 4]
+
+
+def test_great_logits_do_not_overflow():
+    logits = np.array([[1e4, 0, -1e4]] * 3, np.float32)
+    loss, accuracy = cross_entropy(logits, np.arange(3), np.ones(3, np.float32))
+    assert [float(x) for x in (*loss, *accuracy)] == [3e4, 3, 1, 3]
+
+
+def test_rows_of_weight_0_count_for_nothing():
+    rng = np.random.default_rng(1)
+    logits = rng.standard_normal((5, 4)).astype(np.float32)
+    labels, weights = np.array([0, 1, 2, 3, 0]), np.array([1, 1, 1, 0, 0], np.float32)
+    whole = cross_entropy(logits, labels, weights)
+    part = cross_entropy(logits[:3], labels[:3], weights[:3])
+    assert_close(whole, part, 1e-6)

@@ -1,0 +1,47 @@
+"""A process that has imported TensorFlow and forks a child for each program to run.
+
+Importing takes six to ten seconds, a run of a tiny model two: so tests that start and
+kill programs by the dozen share the import. Nothing of TensorFlow has run before the
+fork (no thread, no device), so a child is as good as a process of its own.
+
+tests/programs.py talks to it: a JSON object a line, {"argv", "environment", "output"},
+is answered with {"pid"}, and once that has ended with {"status"}.
+"""
+
+import json
+import os
+import runpy
+import sys
+from typing import Any
+
+
+def main() -> None:
+    import matplotlib.figure  # noqa: F401
+    import tensorboard.plugins.hparams.summary_v2  # noqa: F401
+    import tensorflow_text  # noqa: F401
+
+    for line in sys.stdin:
+        request = json.loads(line)
+        child = os.fork()
+        if not child:
+            _become(request)
+        print(json.dumps({"pid": child}), flush=True)
+        _, status = os.waitpid(child, 0)
+        print(json.dumps({"status": os.waitstatus_to_exitcode(status)}), flush=True)
+
+
+def _become(request: dict[str, Any]) -> None:
+    """Runs the program as `__main__`, and ends the process as Python would."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    output = os.open(request["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for descriptor, target in ((nothing, 0), (output, 1), (output, 2)):
+        os.dup2(descriptor, target)
+    os.environ.update(request["environment"])
+    sys.argv = request["argv"]
+    runpy.run_path(sys.argv[0], run_name="__main__")
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, os.getcwd())
+    main()
