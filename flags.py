@@ -8,6 +8,7 @@ at once.
 
 import dataclasses
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ from bert_core.adamw_options import AdamWOptions
 from bert_core.errors import RunError, UserError
 from loops import console, stopping
 from loops.options import (
+    FORMATS,
+    ConvertOptions,
     LengthOptions,
     LoopOptions,
     RuntimeOptions,
@@ -46,13 +49,9 @@ def launch(main: Callable[[], None], *groups: Callable[[], None]) -> None:
         print(_help_text(program, groups))
         sys.exit(0)
     try:
-        extra = FLAGS(sys.argv)[1:]
-        if extra:
-            raise UserError(f"{extra[0]!r} is not a flag; flags are written --name=value")
+        _parse_command_line()
         stopping.install()
         main()
-    except flags.Error as error:
-        _exit_with(2, str(error).splitlines()[0] + " (--help lists all flags)")
     except UserError as error:
         _exit_with(2, error)
     except stopping.Stopped as stopped:
@@ -65,8 +64,20 @@ def launch(main: Callable[[], None], *groups: Callable[[], None]) -> None:
         raise
 
 
+def _parse_command_line() -> None:
+    try:
+        extra = FLAGS(sys.argv)[1:]
+    except flags.Error as error:
+        raise UserError(f"{str(error).removeprefix('ERROR:: ')}; --help lists all") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"--flagfile: names a file that is not text ({error})") from None
+    if extra:
+        raise UserError(f"{extra[0]!r} is not a flag; flags are written --name=value")
+
+
 def _exit_with(code: int, message: object) -> NoReturn:
-    print(f"{Path(sys.argv[0]).name}: {message}", file=sys.stderr)
+    one_line = " ".join(str(message).splitlines())
+    print(f"{Path(sys.argv[0]).name}: {one_line}", file=sys.stderr)
     sys.exit(code)
 
 
@@ -85,7 +96,7 @@ def _help_text(program: str, groups: Sequence[Callable[[], None]]) -> str:
 _names_defined_by: dict[Callable[[], None], list[str]] = {}
 
 
-def _group(define: Callable[[], None]) -> Callable[[], None]:
+def group(define: Callable[[], None]) -> Callable[[], None]:
     """Remembers which flags a group defines, for `--help`. Defining twice is once."""
 
     def define_once() -> None:
@@ -100,7 +111,7 @@ def _group(define: Callable[[], None]) -> Callable[[], None]:
     return define_once
 
 
-@_group
+@group
 def dataset_flags() -> None:
     """A public dataset:"""
     flags.DEFINE_string(
@@ -116,7 +127,7 @@ def dataset_flags() -> None:
     )
 
 
-@_group
+@group
 def prepare_flags() -> None:
     """Where to write it:"""
     flags.DEFINE_string("data_dir", None, "Directory to write.")
@@ -130,6 +141,8 @@ def prepare_options() -> options.PrepareOptions:
 def dataset_options(data_dir: Path, overwrite: bool = False) -> options.PrepareOptions:
     if not FLAGS.dataset:
         raise UserError("--dataset is missing; --help shows examples")
+    if not re.fullmatch(r"[\w./:-]+", FLAGS.dataset) or ".." in FLAGS.dataset:
+        raise UserError(f"--dataset={FLAGS.dataset!r}: is no name of a dataset, see --help")
     return options.PrepareOptions(
         dataset=FLAGS.dataset,
         data_dir=data_dir,
@@ -141,7 +154,7 @@ def dataset_options(data_dir: Path, overwrite: bool = False) -> options.PrepareO
     )
 
 
-@_group
+@group
 def corpus_flags() -> None:
     """Text to pretrain on:"""
     flags.DEFINE_string("corpus_dir", None, "Folder of .txt, .jsonl, each optionally .gz.")
@@ -163,7 +176,7 @@ def corpus_options() -> options.CorpusOptions:
     )
 
 
-@_group
+@group
 def cache_flags() -> None:
     """What is made once and then kept:"""
     cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "bert_trainer"
@@ -172,10 +185,10 @@ def cache_flags() -> None:
 
 def dataset_cache() -> Path:
     """Where --dataset is written by a program that only reads it."""
-    return Path(FLAGS.cache_dir).expanduser() / "datasets" / FLAGS.dataset
+    return _required_path("cache_dir") / "datasets" / FLAGS.dataset
 
 
-@_group
+@group
 def store_flags() -> None:
     """Vocabulary and token store:"""
     flags.DEFINE_integer("vocab_size", 8192, "Word pieces to learn.")
@@ -185,8 +198,10 @@ def store_flags() -> None:
 
 
 def store_options() -> options.StoreOptions:
+    if FLAGS.vocab_file and FLAGS["vocab_size"].present:
+        raise UserError("--vocab_size has no meaning with --vocab_file; give one of the two")
     return options.StoreOptions(
-        cache_dir=Path(FLAGS.cache_dir),
+        cache_dir=_required_path("cache_dir"),
         vocab_size=FLAGS.vocab_size,
         vocab_file=_path("vocab_file"),
         lower_case=FLAGS.lower_case,
@@ -194,7 +209,7 @@ def store_options() -> options.StoreOptions:
     )
 
 
-@_group
+@group
 def model_flags() -> None:
     """The model to train from scratch:"""
     names = ", ".join(bert_config.PRESETS)
@@ -239,7 +254,7 @@ def with_dropout(config: bert_config.BertConfig) -> bert_config.BertConfig:
     )
 
 
-@_group
+@group
 def mlm_flags() -> None:
     """Masked language modelling:"""
     flags.DEFINE_integer("seq_length", 128, "Tokens a sequence, [CLS] and [SEP] included.")
@@ -260,7 +275,7 @@ def mlm_options() -> options.MlmOptions:
     )
 
 
-@_group
+@group
 def finetune_flags() -> None:
     """What to fine-tune, and on what:"""
     flags.DEFINE_string("init_checkpoint", None, "Run directory to start from.")
@@ -275,9 +290,20 @@ def finetune_flags() -> None:
     flags.DEFINE_integer("max_seq_length", 256, "Tokens a text is cut to.")
     flags.DEFINE_string("truncation", "head", "What is kept of a longer text: head, head_tail.")
     flags.DEFINE_integer("batch_size", 32, "Texts a step.")
-    flags.DEFINE_string("pooling", "mean", "What the classifier reads: mean, or BERT's cls.")
+    flags.DEFINE_string(
+        "pooling",
+        "auto",
+        "What the classifier reads: mean of the tokens, BERT's cls, or auto: cls where the "
+        "run it starts from has a trained pooler.",
+    )
     flags.DEFINE_integer("num_seeds", 1, "Repeat with so many seeds; mean and deviation.")
     flags.DEFINE_float("dropout", 0.1, "Dropout in fine-tuning.")
+
+
+def eval_sequences() -> int:
+    if FLAGS.eval_sequences < 1:
+        raise UserError(f"--eval_sequences={FLAGS.eval_sequences}: must be at least 1")
+    return FLAGS.eval_sequences
 
 
 def init_checkpoint() -> Path:
@@ -286,20 +312,28 @@ def init_checkpoint() -> Path:
 
 def labelled_files() -> dict[str, Path | None]:
     """{"train", "dev", "test"} -> file; the last two may be None."""
+    if FLAGS.dataset is None and FLAGS.train_file is None:
+        raise UserError("--train_file is missing (or name a --dataset); --help shows examples")
     train = _required_path("train_file")
     return {"train": train, "dev": _path("dev_file"), "test": _path("test_file")}
 
 
 def num_seeds() -> int:
-    if FLAGS.num_seeds < 1:
-        raise UserError(f"--num_seeds={FLAGS.num_seeds}: must be at least 1")
+    if not 1 <= FLAGS.num_seeds <= 1000:
+        raise UserError(f"--num_seeds={FLAGS.num_seeds}: must be at least 1, at most 1000")
     return FLAGS.num_seeds
 
 
-def classifier_config(config: bert_config.BertConfig) -> bert_config.BertConfig:
+def classifier_config(
+    config: bert_config.BertConfig, has_pooler: bool
+) -> bert_config.BertConfig:
     """The pretrained architecture, as a classifier is to be trained from it."""
     config.check_length(FLAGS.max_seq_length, "--max_seq_length")
-    return with_dropout(dataclasses.replace(config, pooling=FLAGS.pooling))
+    allowed = ("auto", *bert_config.POOLINGS)
+    if FLAGS.pooling not in allowed:
+        raise UserError(f"--pooling={FLAGS.pooling}: must be one of {', '.join(allowed)}")
+    pooling = ("cls" if has_pooler else "mean") if FLAGS.pooling == "auto" else FLAGS.pooling
+    return with_dropout(dataclasses.replace(config, pooling=pooling))
 
 
 def examples_options() -> options.ExamplesOptions:
@@ -325,13 +359,13 @@ def dev_share() -> float:
     return FLAGS.dev_share
 
 
-@_group
+@group
 def output_flags() -> None:
     """What to write:"""
     flags.DEFINE_string("output_dir", None, "Directory; one with a run in it is resumed.")
 
 
-@_group
+@group
 def training_flags() -> None:
     """Training:"""
     flags.DEFINE_integer("seed", 0, "Of weights, order, masks and dropout.")
@@ -386,7 +420,7 @@ def training_options(default_peak: float, **default_length: float) -> TrainingOp
     )
 
 
-@_group
+@group
 def predict_flags() -> None:
     """What to use, and on what:"""
     flags.DEFINE_string("checkpoint", None, "Run directory.")
@@ -398,7 +432,49 @@ def checkpoint() -> Path:
     return _required_path("checkpoint")
 
 
-@_group
+def texts_to_fill() -> list[str]:
+    if not FLAGS.fill_mask:
+        raise UserError('--fill_mask is missing; for example --fill_mask="a [MASK] word"')
+    for text in FLAGS.fill_mask:
+        if "[MASK]" not in text:
+            raise UserError(f"--fill_mask={text!r}: has no [MASK] to fill in; write one")
+    return FLAGS.fill_mask
+
+
+def top_k() -> int:
+    if FLAGS.top_k < 1:
+        raise UserError(f"--top_k={FLAGS.top_k}: must be at least 1")
+    return FLAGS.top_k
+
+
+@group
+def convert_flags() -> None:
+    """What to convert, and into what:"""
+    formats = ", ".join(FORMATS)
+    flags.DEFINE_string("from", None, f"Format of --input: {formats}.")
+    flags.DEFINE_string("to", None, f"Format of --output: {formats}.")
+    flags.DEFINE_string("input", None, "Directory to read.")
+    flags.DEFINE_string("output", None, "Directory to write, a new one.")
+    flags.DEFINE_bool(
+        "lower_case", None, "Whether the vocabulary is uncased; unset: as the input says."
+    )
+
+
+def convert_options() -> ConvertOptions:
+    source, target = FLAGS["from"].value, FLAGS["to"].value
+    if source is None or target is None:
+        missing = "from" if source is None else "to"
+        raise UserError(f"--{missing} is missing; --help shows examples")
+    return ConvertOptions(
+        source=source,
+        target=target,
+        input=_required_path("input"),
+        output=_required_path("output"),
+        lower_case=FLAGS.lower_case,
+    )
+
+
+@group
 def runtime_flags() -> None:
     """The process:"""
     flags.DEFINE_integer("num_threads", 0, "TensorFlow's threads; 0: one a core.")
@@ -426,8 +502,19 @@ def as_flagfile() -> str:
 
 
 def _path(name: str) -> Path | None:
-    value = FLAGS[name].value
-    return Path(value).expanduser() if value else None
+    """Where a flag points to; UserError where nothing could be."""
+    if not FLAGS[name].value:
+        return None
+    path = Path(str(FLAGS[name].value))
+    try:
+        path = path.expanduser()
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # to be made, or missed by who needs it
+    except (OSError, ValueError, RuntimeError) as error:  # too long, NUL, no such user
+        problem = getattr(error, "strerror", None) or error
+        raise UserError(f"--{name}={str(path)[:80]!r}: is no usable path ({problem})") from None
+    return path
 
 
 def _required_path(name: str) -> Path:
