@@ -7,7 +7,7 @@ PY := $(VENV)/bin/python
 UV := $(VENV)/bin/python -m uv
 OLDEST_VENV := .venv-oldest
 
-.PHONY: demo test soak lint test-oldest lock clean
+.PHONY: demo test soak fuzz lint test-oldest lock clean
 
 demo: $(VENV)/.run
 	$(PY) run_demo.py --output_dir=demo
@@ -17,6 +17,10 @@ test: $(VENV)/.dev
 
 soak: $(VENV)/.dev
 	$(PY) -m pytest -q -m soak
+
+# Damaged files to every reader, for FUZZ_SECONDS (60).
+fuzz: $(VENV)/.dev
+	$(PY) tests/fuzz.py
 
 lint: $(VENV)/.dev
 	$(VENV)/bin/ruff format --check .

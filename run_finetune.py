@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import flags
+from loops import stopping
 
 DEFAULT_EPOCHS = 3.0
 
@@ -35,28 +36,36 @@ def main() -> None:
     paths = [output_dir] if num_seeds == 1 else paths
     for path in paths:
         run_directory.check_output_dir(path)
-    config = flags.classifier_config(run_directory.read_run_config(start))
-    startup.start_tensorflow(runtime)
-    from loops.classification import over_seeds
-    from pipelines.labelled import load_labelled
-    from pipelines.tokenizer import Tokenizer
+    config = flags.classifier_config(
+        run_directory.read_run_config(start), run_directory.has_pooler(start)
+    )
+    if not flags.FLAGS.from_scratch:
+        run_directory.check_weights(start, config)
+    from pipelines.labelled import read_labelled, tokenize_labelled
     from pipelines.vocabulary import read_vocabulary
 
-    vocabulary = read_vocabulary(start / "vocab.txt", run_directory.read_lower_case(start))
-    data = load_labelled(labelled_files(), columns, options, dev_share, Tokenizer(vocabulary))
+    lower_case = run_directory.read_lower_case(start)
+    vocabulary = read_vocabulary(start / "vocab.txt", lower_case, config.vocab_size)
+    if flags.FLAGS.dataset is None:  # own files are checked before TensorFlow takes its time
+        labelled = read_labelled(flags.labelled_files(), columns, dev_share)
+        startup.start_tensorflow(runtime)
+    else:
+        startup.start_tensorflow(runtime)
+        labelled = read_labelled(dataset_files(), columns, dev_share)
+    from loops.classification import over_seeds
+    from pipelines.tokenizer import Tokenizer
+
+    data = tokenize_labelled(labelled, options, Tokenizer(vocabulary))
     print("\n".join(data.lines()), flush=True)
     results = []
     for seed, path in enumerate(paths, start=flags.FLAGS.seed):
-        run = run_directory.RunDirectory(path)
-        results.append(finetune(run, start, config, vocabulary, data, seed))
+        results.append(finetune(path, start, config, vocabulary, data, seed))
     if num_seeds > 1:
         print(over_seeds(results))
 
 
-def labelled_files() -> dict[str, Path | None]:
-    """The files to read; those of a --dataset are written to the cache first."""
-    if flags.FLAGS.dataset is None:
-        return flags.labelled_files()
+def dataset_files() -> dict[str, Path | None]:
+    """The files of a --dataset, written to the cache first."""
     from pipelines.datasets import write_dataset
 
     options = flags.dataset_options(flags.dataset_cache())
@@ -68,12 +77,14 @@ def labelled_files() -> dict[str, Path | None]:
     }
 
 
+@stopping.deferred()
 def finetune(
-    run: Any, start: Path, config: Any, vocabulary: Any, data: Any, seed: int
+    path: Path, start: Path, config: Any, vocabulary: Any, data: Any, seed: int
 ) -> dict[str, float]:
-    """Trains in `run` from the weights in `start`; returns the final scores."""
+    """Trains in `path` from the weights in `start`; returns the final scores."""
     from bert_core.models import Classifier
     from loops.classification import BestWeights, Scorer
+    from loops.run_directory import RunDirectory
     from loops.session import open_session
     from loops.train_loop import train
     from loops.warm_start import load_run
@@ -86,6 +97,7 @@ def finetune(
         loaded = load_run(model, start)
         source = str(loaded.where)
         print("\n".join([f"weights only from {source}:", *loaded.lines()]))
+    run = RunDirectory(path)
     session = open_session(run, plan(model, source, vocabulary, data, seed))
     scorer = Scorer(model, len(data.names))
     best = BestWeights(run.best, model, session.recorder.metrics.lines)

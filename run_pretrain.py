@@ -12,9 +12,11 @@ The same command again goes on where a stopped run was. Watch it with
 import dataclasses
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import flags
+from loops import stopping
 
 DEFAULT_STEPS = 3000
 CHARTED = "unigram_entropy"  # a flat line in the chart of the loss
@@ -29,26 +31,40 @@ def main() -> None:
     # Made again once the vocabulary is known; here so that a mistake shows before any work.
     flags.model_config(None, mlm.seq_length)
     runtime = flags.training_options(1.0, num_train_steps=DEFAULT_STEPS).runtime
+    flags.eval_sequences()
     from loops import run_directory, startup
+    from pipelines.corpus_check import check_corpus, check_outside
 
+    written = {"cache_dir": store_options.cache_dir}
     if not flags.FLAGS.prepare_only:
+        written["output_dir"] = flags.output_dir()
         run_directory.check_output_dir(flags.output_dir())
+    check_outside(corpus.corpus_dir, written)
+    fingerprint = check_corpus(corpus, store_options, say)
     startup.start_tensorflow(runtime)
     from pipelines.cached_store import prepare
 
-    prepared = prepare(corpus, store_options, say=lambda line: print(line, flush=True))
+    prepared = prepare(corpus, fingerprint, store_options, say)
     if not flags.FLAGS.prepare_only:
-        pretrain(run_directory.RunDirectory(flags.output_dir()), prepared, mlm)
+        pretrain(flags.output_dir(), prepared, mlm)
 
 
-def pretrain(run: Any, prepared: Any, mlm: Any) -> None:
-    """Trains in `run` on a prepared corpus, and draws the curves."""
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+@stopping.deferred()
+def pretrain(output_dir: Path, prepared: Any, mlm: Any) -> None:
+    """Trains in a run directory on a prepared corpus, and draws the curves."""
     from loops import pictures
     from loops.metrics_log import last_of
+    from loops.run_directory import RunDirectory
     from loops.session import open_session
     from loops.train_loop import train
 
-    session = open_session(run, plan(prepared, mlm))
+    planned = plan(prepared, mlm)  # first: nothing is written if it cannot be
+    run = RunDirectory(output_dir)
+    session = open_session(run, planned)
     train(session, Evaluation(session, prepared, mlm))
     entropy = prepared.store.split("train").statistics.unigram_entropy
     lines = session.recorder.metrics.lines
@@ -71,6 +87,7 @@ def plan(prepared: Any, mlm: Any) -> Any:
 
     vocabulary, stream = prepared.vocabulary, prepared.store.split("train")
     config = flags.model_config(vocabulary.size, mlm.seq_length)
+    mlm_batches.num_windows(prepared.store.split("dev"), mlm)  # enough to evaluate on?
     return Plan(
         model=MaskedLanguageModel(config, mlm.seed),
         make_batches=lambda first, end: mlm_batches.training_batches(
@@ -114,7 +131,7 @@ class Evaluation:
 
         vocabulary, dev = prepared.vocabulary, prepared.store.split("dev")
         self._batches = mlm_batches.evaluation_batches(
-            dev, vocabulary, mlm, flags.FLAGS.eval_sequences
+            dev, vocabulary, mlm, flags.eval_sequences()
         )
         self._samples = MaskedSamples(
             session.state.model, self._batches, vocabulary.tokens, Tokenizer(vocabulary).words

@@ -1,6 +1,7 @@
 """The constants of AdamW (bert_core/adamw.py). No TensorFlow here."""
 
 import dataclasses
+import math
 
 from bert_core.errors import UserError
 
@@ -20,5 +21,7 @@ class AdamWOptions:
             if not 0 <= getattr(self, name) < 1:
                 raise UserError(f"--{name}={getattr(self, name)}: must be in [0, 1)")
         for name, least in (("epsilon", 1e-12), ("weight_decay", 0.0), ("clip_norm", 0.0)):
-            if not getattr(self, name) >= least:
-                raise UserError(f"--{name}={getattr(self, name)}: must be at least {least:g}")
+            if not least <= getattr(self, name) < math.inf:
+                raise UserError(
+                    f"--{name}={getattr(self, name)}: must be a number of at least {least:g}"
+                )

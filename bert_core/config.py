@@ -7,7 +7,6 @@ BERT (Devlin et al. 2018, https://arxiv.org/abs/1810.04805).
 
 import dataclasses
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +54,10 @@ class BertConfig:
     def __post_init__(self) -> None:
         for name in _POSITIVE_INTEGERS:
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise UserError(f"config: {name} must be a whole number above 0, not {value!r}")
+            if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**31:
+                raise UserError(
+                    f"config: {name} must be a whole number above 0, not {value!r:.80}"
+                )
         if self.hidden_size % self.num_attention_heads:
             raise UserError(
                 f"config: hidden_size {self.hidden_size} is not a multiple of "
@@ -92,6 +93,13 @@ class BertConfig:
     def head_size(self) -> int:
         """D, the width of one attention head."""
         return self.hidden_size // self.num_attention_heads
+
+    @property
+    def encoder_bytes(self) -> int:
+        """What the matrices of the encoder take up in float32, biases not counted."""
+        h, f = self.hidden_size, self.intermediate_size
+        embeddings = self.vocab_size + self.max_position_embeddings + self.type_vocab_size
+        return 4 * (embeddings * h + self.num_hidden_layers * (4 * h * h + 2 * h * f))
 
     def check_length(self, seq_length: int, flag: str) -> None:
         """Raises UserError when a sequence is longer than there are positions."""
@@ -169,7 +177,7 @@ def read_config(path: Path, vocab_size: int | None = None) -> BertConfig:
         values = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: is not JSON ({error})") from None
     if vocab_size is not None and isinstance(values, dict):
         values = {"vocab_size": vocab_size, **values}
@@ -183,6 +191,6 @@ def read_config(path: Path, vocab_size: int | None = None) -> BertConfig:
 
 
 def _is_number(value: object) -> bool:
-    return (
-        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    )
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return -1e300 < value < 1e300  # math.isfinite cannot take an int of 400 digits

@@ -8,6 +8,8 @@ and is swept away at start. A step is never saved twice.
 
 import hashlib
 import json
+import math
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -135,7 +137,7 @@ def marked_steps(directory: Path) -> list[int]:
     names = [
         path.stem.removeprefix(f"{PREFIX}-") for path in directory.glob(f"{PREFIX}-*.json")
     ]
-    return sorted(int(name) for name in names if name.isdigit())
+    return sorted(int(name) for name in names if re.fullmatch("[0-9]{1,18}", name))
 
 
 def damage(directory: Path, step: int) -> str | None:
@@ -143,11 +145,15 @@ def damage(directory: Path, step: int) -> str | None:
     try:
         entries = json.loads(_marker(directory, step).read_bytes())["files"]
         expected = {name: (entry["bytes"], entry["sha256"]) for name, entry in entries.items()}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return "its marker cannot be read"
+    if f"{PREFIX}-{step}.index" not in expected:
+        return "its marker names no index"
     for name, (size, digest) in expected.items():
-        file = directory / Path(name).name
-        if not file.exists():
+        file = directory / name
+        if not re.fullmatch(rf"{PREFIX}-{step}\.[\w.-]+", name):
+            return f"its marker names {name!r}, which is no file of it"
+        if not file.is_file():
             return f"{name} is missing"
         if file.stat().st_size != size:
             return f"{name} has {file.stat().st_size} bytes instead of {size}"
@@ -170,6 +176,8 @@ def _sweep(directory: Path) -> None:
     if steps:
         lines = [f'model_checkpoint_path: "{PREFIX}-{steps[-1]}"']
         lines += [f'all_model_checkpoint_paths: "{PREFIX}-{step}"' for step in steps]
+        # What has no timestamp above 0 the manager takes for kept for good.
+        lines += ["all_model_checkpoint_timestamps: 1" for _ in steps]
         write_whole(directory / "checkpoint", "\n".join(lines) + "\n")
 
 
@@ -200,10 +208,25 @@ def _sha256(file: Path) -> str:
 
 def read_variables(prefix: Path) -> dict[str, Any]:
     """All model variables of a checkpoint, "encoder/layers/0/..." -> array."""
-    reader = tf.train.load_checkpoint(str(prefix))
     start, end = "state/model/", "/.ATTRIBUTES/VARIABLE_VALUE"
-    return {
-        key[len(start) : -len(end)]: reader.get_tensor(key)
-        for key in reader.get_variable_to_shape_map()
-        if key.startswith(start) and key.endswith(end) and "/.OPTIMIZER_SLOT" not in key
-    }
+    try:
+        reader = tf.train.load_checkpoint(str(prefix))
+        shapes, dtypes = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
+        keys = [
+            key
+            for key in shapes
+            if key.startswith(start) and key.endswith(end) and "/.OPTIMIZER_SLOT" not in key
+        ]
+        # What the index claims is set aside in memory before anything is read.
+        claimed = sum(math.prod(shapes[key]) * dtypes[key].size for key in keys)
+        held = sum(file.stat().st_size for file in prefix.parent.glob(f"{prefix.name}.data-*"))
+        if claimed > held:
+            raise ValueError(f"claims {claimed:,} bytes of variables, holds {held:,}")
+        return {key[len(start) : -len(end)]: reader.get_tensor(key) for key in keys}
+    # What TensorFlow raises for a bad file varies: RuntimeError, DataLossError, ...
+    except Exception as error:
+        line = (str(error).splitlines() or [""])[0]
+        raise UserError(
+            f"{prefix}: cannot be read as a TensorFlow checkpoint ({line[:200]}); name the run "
+            "directory of a trained model"
+        ) from None

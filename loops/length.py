@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from loops import stopping
 from loops.options import LengthOptions
 from loops.train_step import TrainState, TrainSteps
 
@@ -23,6 +24,7 @@ def seconds_a_step(
     steps(iterator, [0.0, 0.0])  # traces, and warms up
     times = []
     for _ in range(3):
+        stopping.check()
         started = time.monotonic()
         steps(iterator, [0.0, 0.0, 0.0])
         times.append((time.monotonic() - started) / 3)

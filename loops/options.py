@@ -1,6 +1,8 @@
 """What the loops can be told, as frozen dataclasses. No TensorFlow here."""
 
 import dataclasses
+import math
+from pathlib import Path
 
 from bert_core.adamw_options import AdamWOptions
 from bert_core.errors import UserError
@@ -15,15 +17,17 @@ class ScheduleOptions:
     decay_power: float = 1.0
 
     def __post_init__(self) -> None:
-        if not self.learning_rate > 0:
-            raise UserError(f"--learning_rate={self.learning_rate}: must be above 0")
+        if not 0 < self.learning_rate < math.inf:
+            raise UserError(
+                f"--learning_rate={self.learning_rate}: must be above 0, and a number"
+            )
         if not 0 <= self.warmup_share < 1:
             raise UserError(
                 f"--warmup_share={self.warmup_share}: must be at least 0 and below 1, "
                 "or training would end before the warmup does"
             )
-        if not self.decay_power >= 0:
-            raise UserError(f"--decay_power={self.decay_power}: must be at least 0")
+        if not 0 <= self.decay_power < math.inf:
+            raise UserError(f"--decay_power={self.decay_power}: must be a number from 0 on")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,8 +44,8 @@ class LengthOptions:
             names = ", ".join(f"--{name}" for name in dataclasses.asdict(self))
             raise UserError(f"give exactly one of {names}; given: {', '.join(given) or 'none'}")
         for name, value in given.items():
-            if not value > 0:
-                raise UserError(f"--{name}={value}: must be above 0")
+            if not 0 < value < 1e15:
+                raise UserError(f"--{name}={value}: must be above 0, and a number")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +90,10 @@ class RuntimeOptions:
     verbose: bool = False
     allow_drift: bool = False
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.num_threads <= 4096:
+            raise UserError(f"--num_threads={self.num_threads}: must be 0 (all cores) or more")
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainingOptions:
@@ -96,3 +104,24 @@ class TrainingOptions:
     length: LengthOptions
     loop: LoopOptions
     runtime: RuntimeOptions
+
+
+FORMATS = ("google", "huggingface", "run")
+
+
+@dataclasses.dataclass(frozen=True)
+class ConvertOptions:
+    """A conversion of one directory into another."""
+
+    source: str  # format, of FORMATS
+    target: str
+    input: Path
+    output: Path
+    lower_case: bool | None = None  # of the vocabulary; None: as the input says
+
+    def __post_init__(self) -> None:
+        for flag, name in (("from", self.source), ("to", self.target)):
+            if name not in FORMATS:
+                raise UserError(f"--{flag}={name}: must be one of {', '.join(FORMATS)}")
+        if not self.input.is_dir():
+            raise UserError(f"--input={self.input}: no such directory")

@@ -34,8 +34,12 @@ def confusion(matrix: np.ndarray, names: Sequence[str]) -> bytes:
     axis = axes[0]
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axis.set_xticks(range(len(names)), names, rotation=45, ha="right")
-    axis.set_yticks(range(len(names)), names)
+    for ticks in (
+        axis.set_xticks(range(len(names)), names, rotation=45, ha="right"),
+        axis.set_yticks(range(len(names)), names),
+    ):
+        for tick in ticks:
+            tick.label1.set_parse_math(False)  # "$" in a label is a dollar
     axis.set_xlabel("predicted")
     axis.set_ylabel("label")
     if len(names) <= 20:

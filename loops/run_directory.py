@@ -15,6 +15,7 @@ import os
 import shlex
 import shutil
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -137,8 +138,13 @@ def check_output_dir(path: Path) -> None:
     above = path
     while not above.exists():
         above = above.parent
-    if not above.is_dir() or not os.access(above, os.W_OK):
-        raise UserError(f"--output_dir={path}: {above} cannot be written to")
+    try:
+        tempfile.TemporaryFile(dir=above).close()
+    except OSError as error:
+        raise UserError(
+            f"--output_dir={path}: {above} cannot be written to ({error.strerror}); "
+            "name another directory"
+        ) from None
     if path.exists() and not (path / "run.json").exists():
         names = [x.name.removesuffix(".tmp") for x in path.iterdir()]
         strangers = sorted(set(names) - set(_LEFT_BY_A_DEAD_START))
@@ -162,18 +168,55 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def read_record(path: Path) -> dict[str, Any]:
     """The run.json of a run directory."""
     try:
-        return json.loads((path / "run.json").read_text(encoding="utf-8"))
+        record = json.loads((path / "run.json").read_text(encoding="utf-8"))
+        if not isinstance(record, dict):
+            raise ValueError("no object")
+        return record
     except OSError:
         raise UserError(f"{path}: is not a run directory (it has no run.json)") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path / 'run.json'}: is not JSON ({error})") from None
 
 
 def read_run_config(path: Path) -> BertConfig:
     """The architecture of a run directory."""
     if not path.is_dir():
-        raise UserError(f"{path}: no such run directory")
+        problem = "is a file" if path.exists() else "is not there"
+        raise UserError(f"{path}: {problem}; name a run directory")
+    if not (path / "config.json").exists():
+        raise UserError(
+            f"{path}: is not a run directory (it has no config.json); run_pretrain.py makes "
+            "one, run_convert.py makes one of others' checkpoints"
+        )
     return read_config(path / "config.json")
+
+
+def check_weights(path: Path, config: BertConfig) -> None:
+    """UserError unless a run has saved weights, of about the size its configuration says.
+
+    So a made-up configuration is refused before memory is set aside for it.
+    """
+    directory = path / "best" if (path / "best").is_dir() else path / "checkpoints"
+    if not any(directory.glob("ckpt-*.json")):
+        raise UserError(
+            f"{directory}: holds no whole checkpoint; name a run directory that training "
+            "has saved into"
+        )
+    saved = sum(file.stat().st_size for file in directory.glob("ckpt-*.data-*"))
+    if config.encoder_bytes > saved:
+        raise UserError(
+            f"{directory}: its {saved:,} bytes are too few for the architecture in "
+            f"{path / 'config.json'}, {config.encoder_bytes:,} bytes; bring back the files "
+            "that belong together"
+        )
+
+
+def has_pooler(path: Path) -> bool:
+    """Whether a run directory holds BERT's pooler, trained or imported."""
+    # Pretraining here records BERT's configuration, "cls", but trains no pooler: it has
+    # no next-sentence loss.
+    pretrained_here = read_record(path).get("program") == "pretrain"
+    return not pretrained_here and read_run_config(path).pooling == "cls"
 
 
 def read_lower_case(path: Path) -> bool:
@@ -181,5 +224,5 @@ def read_lower_case(path: Path) -> bool:
     file = path / "tokenizer_config.json"
     try:
         return bool(json.loads(file.read_text(encoding="utf-8"))["do_lower_case"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise UserError(f"{file}: does not say do_lower_case; is it a run directory?") from None

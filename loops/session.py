@@ -154,12 +154,11 @@ def _num_steps(run: RunDirectory, plan: Plan, state: TrainState, steps: TrainSte
 
 
 def _check_never_saved(run: RunDirectory) -> None:
-    """UserError where there is no checkpoint but there must have been one."""
-    first = run.recorded()["loop"]["checkpoint_steps"]
-    if any(line["step"] > first for line in read_metrics(run.metrics)):
+    """UserError where there is no checkpoint: step 0 is saved before anything is logged."""
+    if read_metrics(run.metrics):
         raise UserError(
-            f"{run.checkpoints}: the checkpoints are gone, though {run.metrics} goes beyond "
-            f"step {first:,}; bring them back, or start again in another directory"
+            f"{run.checkpoints}: the checkpoints are gone, though {run.metrics} tells of "
+            "steps; bring them back, or start again in another directory"
         )
 
 

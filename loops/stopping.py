@@ -39,13 +39,16 @@ def install() -> None:
 
 @contextlib.contextmanager
 def deferred() -> Iterator[None]:
-    """Inside, a signal is only remembered; `check()` raises where it is safe."""
+    """Inside, a signal is only remembered; `check()` raises where it is safe.
+
+    Where TensorFlow calls Python back, an exception would be printed and dropped.
+    """
     global _deferred
-    _deferred = True
+    before, _deferred = _deferred, True
     try:
         yield
     finally:
-        _deferred = False
+        _deferred = before
 
 
 def requested() -> bool:

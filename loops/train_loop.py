@@ -54,6 +54,7 @@ def _train(session: Session, evaluate: Evaluate) -> None:
         if due and not recorder.metrics.has("dev", step):
             with recorder.progress.paused(), contextlib.suppress(stopping.Stopped):
                 recorder.add("dev", step, evaluate(step))
+        # Step 0 too: a disk that is too small shows now, not after hours.
         if step >= total or step % loop.checkpoint_steps == 0 or stopping.requested():
             with recorder.progress.paused():
                 recorder.sync()

@@ -61,6 +61,11 @@ def load_run(
     model: tf.Module, run: Path, required: tuple[str, ...] = ("encoder/",)
 ) -> LoadReport:
     """Loads the newest whole checkpoint of a run directory; the best one, if it has one."""
-    best = run / "best"
-    prefix = latest_whole(best if best.is_dir() else run / "checkpoints")
+    prefix = newest_checkpoint(run)
     return load_weights(model, read_variables(prefix), prefix, required)
+
+
+def newest_checkpoint(run: Path) -> Path:
+    """The prefix of a run's newest whole checkpoint; of the best one, if it has one."""
+    best = run / "best"
+    return latest_whole(best if best.is_dir() else run / "checkpoints")

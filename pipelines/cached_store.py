@@ -9,8 +9,6 @@ corpus or another option is another entry.
 """
 
 import fcntl
-import hashlib
-import json
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -18,10 +16,12 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from bert_core.errors import UserError
-from pipelines.corpus import ReadingNotes, fingerprint, read_documents
+from pipelines.corpus import ReadingNotes, read_documents
+from pipelines.corpus_check import cache_entry
 from pipelines.corpus_summary import CorpusSummary
 from pipelines.options import CorpusOptions, StoreOptions
 from pipelines.progress import Progress
+from pipelines.split_writer import disk_errors
 from pipelines.token_store import StoreError, TokenStore, open_store
 from pipelines.token_store_builder import build_store
 from pipelines.tokenizer import Tokenizer
@@ -39,14 +39,15 @@ class PreparedCorpus(NamedTuple):
     fingerprint: str  # SHA-256 of the corpus
 
 
-def prepare(corpus: CorpusOptions, options: StoreOptions, say: Say) -> PreparedCorpus:
-    """Opens the cached store of a corpus, or makes it first; `say` gets lines to show.
+def prepare(
+    corpus: CorpusOptions, corpus_fingerprint: str, options: StoreOptions, say: Say
+) -> PreparedCorpus:
+    """Opens the cached store of a checked corpus, or makes it first; `say` shows lines.
 
     A damaged entry is named and made again. Two processes that want the same entry
     take turns. Raises UserError for what is wrong with the corpus or the options.
     """
-    corpus_fingerprint = fingerprint(corpus)
-    entry = options.cache_dir.expanduser() / _key(corpus_fingerprint, options)
+    entry = cache_entry(corpus_fingerprint, options)
     try:
         entry.mkdir(parents=True, exist_ok=True)
         lock = (entry / ".lock").open("a+", encoding="utf-8")
@@ -74,16 +75,6 @@ def prepare(corpus: CorpusOptions, options: StoreOptions, say: Say) -> PreparedC
     return PreparedCorpus(vocabulary, store, corpus_fingerprint)
 
 
-def _key(corpus_fingerprint: str, options: StoreOptions) -> str:
-    """Names the cache entry of a corpus under these options."""
-    if options.vocab_file is None:
-        vocabulary = f"learn {options.vocab_size}"
-    else:
-        vocabulary = read_vocabulary(options.vocab_file, options.lower_case).sha256
-    parts = [corpus_fingerprint, vocabulary, options.lower_case, options.dev_fraction]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
-
-
 def _take_turns(lock: TextIO, entry: Path, say: Say) -> None:
     """Waits for the process that has the lock; the kernel frees that of a dead one."""
     try:
@@ -92,9 +83,10 @@ def _take_turns(lock: TextIO, entry: Path, say: Say) -> None:
         lock.seek(0)
         say(f"process {lock.read().strip()} prepares {entry}; waiting for it")
         fcntl.flock(lock, fcntl.LOCK_EX)
-    lock.truncate(0)
-    lock.write(str(os.getpid()))
-    lock.flush()
+    with disk_errors(entry):
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
 
 
 def _vocabulary(
@@ -114,10 +106,13 @@ def _vocabulary(
     tokens = learn_vocabulary(documents, options.vocab_size, options.lower_case)
     vocabulary = Vocabulary(tuple(tokens), options.lower_case)
     beside = entry / "vocab.tmp"
-    vocabulary.write(beside)
-    os.replace(beside, _vocabulary_path(entry, vocabulary))
+    with disk_errors(beside):
+        vocabulary.write(beside)
+        os.replace(beside, _vocabulary_path(entry, vocabulary))
     seconds = time.monotonic() - started
-    say(f"learned a vocabulary of {vocabulary.size:,} word pieces in {seconds:.0f} s")
+    fewer = vocabulary.size < options.vocab_size
+    wanted = f", not {options.vocab_size:,}: the text has no more" if fewer else ""
+    say(f"learned a vocabulary of {vocabulary.size:,} word pieces{wanted} in {seconds:.0f} s")
     return vocabulary
 
 
@@ -151,7 +146,8 @@ def _build(
             yield document
         # Before the store is in its place: where there is a store, there is a summary.
         lines = "\n".join(summary.lines()) + "\n"
-        (entry / "summary.txt").write_text(lines, encoding="utf-8")
+        with disk_errors(entry):
+            (entry / "summary.txt").write_text(lines, encoding="utf-8")
 
     started = time.monotonic()
     build_store(

@@ -25,6 +25,7 @@ from typing import BinaryIO
 
 from bert_core.errors import UserError
 from pipelines.cleaning import fold_whitespace
+from pipelines.gzip_limit import GzipLimit
 from pipelines.options import CorpusOptions
 
 SUFFIXES = (".txt", ".txt.gz", ".jsonl", ".jsonl.gz")
@@ -208,11 +209,13 @@ def _decode(raw: bytes, path: Path, number: int, options: CorpusOptions) -> str 
 def _lines(path: Path, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """Numbered lines without their ends: \\n, \\r\\n or \\r. No byte order mark."""
     number = 0
+    limit = GzipLimit(path)
     while line := file.readline(MAX_DOCUMENT_BYTES + 1):
+        limit.count(len(line))
         if len(line) > MAX_DOCUMENT_BYTES:
             raise UserError(
                 f"{path}:{number + 1}: a line of more than {MAX_DOCUMENT_BYTES >> 20} MiB; "
-                "split it"
+                "is it text? If so, break the line"
             )
         if number == 0:
             line = line.removeprefix(b"\xef\xbb\xbf")

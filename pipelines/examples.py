@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bert_core.errors import UserError
+from pipelines.gzip_limit import GzipLimit
 from pipelines.options import ExamplesOptions
 
 MAX_FIELD = 16 * 2**20  # of a text or a line; past this it is an unclosed quote or no text
@@ -48,9 +49,7 @@ def read_examples(
     path = Path(path)
     suffix = Path(path.name.lower().removesuffix(".gz")).suffix
     if suffix not in (".jsonl", *DELIMITERS):
-        raise UserError(
-            f"{path}: unknown kind of file; give .jsonl, .csv or .tsv, with or without .gz"
-        )
+        raise UserError(f"{path}: unknown kind of file; give .jsonl, .csv or .tsv, or a .gz")
     pair, label = options.text_pair_column, options.label_column
     columns = [options.text_column, *([pair] if pair else []), *([label] * require_labels)]
     if suffix == ".jsonl":
@@ -66,7 +65,7 @@ def read_examples(
         for where, record in records
     ]
     if not examples:
-        raise UserError(f"{path}: holds no examples")
+        raise UserError(f"{path}: holds no examples; bring a file with a text a row")
     return examples
 
 
@@ -96,7 +95,7 @@ def label_ids(examples: Sequence[Example], names: Sequence[str], where: str) -> 
         if example.label not in ids:
             raise UserError(
                 f"{where}: label {example.label!r} of example {number} is not among the "
-                f"labels trained on: {_shown(names)}"
+                f"labels trained on: {_shown(names)}; correct it, or train on examples of it"
             )
     return np.array([ids[example.label] for example in examples], np.int32)
 
@@ -158,13 +157,15 @@ def _lines(path: Path) -> Iterator[str]:
     opener = gzip.open if path.name.lower().endswith(".gz") else open
     try:
         with opener(path, "rb") as stream:
+            limit = GzipLimit(path)
             for number in itertools.count(1):
                 line = stream.readline(MAX_FIELD + 1)
                 if not line:
                     return
+                limit.count(len(line))
                 where = f"{path}, line {number}"
                 if len(line) > MAX_FIELD:
-                    raise UserError(f"{where}: is longer than {MAX_FIELD} bytes")
+                    raise UserError(f"{where}: is longer than {MAX_FIELD} bytes; is it text?")
                 if b"\0" in line:
                     raise UserError(f"{where}: holds a zero byte; save the file as UTF-8 text")
                 try:
@@ -172,7 +173,7 @@ def _lines(path: Path) -> Iterator[str]:
                 except UnicodeDecodeError:
                     raise UserError(f"{where}: is not UTF-8; convert the file") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise UserError(f"{path}: is not a whole gzip file ({error})") from None
+        raise UserError(f"{path}: is not a whole gzip file ({error}); fetch it again") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
 
@@ -207,9 +208,8 @@ def _csv_records(
                 _check_columns(columns, header, where)
             elif row:
                 if len(row) != len(header):
-                    raise UserError(
-                        f"{where}: has {len(row)} fields where the header has {len(header)}"
-                    )
+                    counts = f"{len(row)} fields where the header has {len(header)}"
+                    raise UserError(f"{where}: has {counts}; put such texts in double quotes")
                 yield where, dict(zip(header, row, strict=True))
             where = f"{path}, line {rows.line_num + 1}"  # where the next row starts
     except csv.Error as error:
@@ -222,7 +222,8 @@ def _check_columns(columns: list[str], found: list[str], where: str) -> None:
     for column in columns:
         if found.count(column) != 1:
             problem = "appears twice" if column in found else "is missing"
-            raise UserError(f"{where}: column {column!r} {problem}; found {_shown(found)}")
+            shown = f"found {_shown(found)}; --text_column and --label_column name them"
+            raise UserError(f"{where}: column {column!r} {problem}; {shown}")
 
 
 def _text(text: Any, column: str, where: str) -> str:
@@ -238,7 +239,7 @@ def _label(label: Any, column: str, where: str) -> str:
         label = json.dumps(label)
     label = _text(label, column, where).strip()
     if not label:
-        raise UserError(f"{where}: the label in {column!r} is empty")
+        raise UserError(f"{where}: the label in {column!r} is empty; give each text one")
     return label
 
 

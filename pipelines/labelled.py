@@ -59,33 +59,43 @@ class LabelledData(NamedTuple):
         return lines
 
 
-def load_labelled(
-    files: dict[str, Path | None],
-    columns: ExamplesOptions,
-    options: ClassificationOptions,
-    dev_share: float,
-    tokenizer: TextEncoder,
-) -> LabelledData:
+class LabelledExamples(NamedTuple):
+    """The same as read, all labels known."""
+
+    names: list[str]
+    splits: dict[str, list[Example]]  # "train", "dev", perhaps "test"
+    files: dict[str, str]  # of each split, for errors
+
+
+def read_labelled(
+    files: dict[str, Path | None], columns: ExamplesOptions, dev_share: float
+) -> LabelledExamples:
     """Reads files["train"], files["dev"] and files["test"]; the last two may be None.
 
     Without a dev file, a share of the training file is set aside, the same in every
     run whatever its seed. Raises UserError for whatever is wrong with a file.
     """
-    train_file = files["train"]
-    assert train_file is not None
-    found: dict[str, list[Example]] = {
+    splits = {
         name: read_examples(path, columns) for name, path in files.items() if path is not None
     }
-    names = label_names(found["train"])
-    for name, examples in found.items():
-        label_ids(examples, names, str(files[name]))  # all labels known before long work
-    if "dev" not in found:
-        found["train"], found["dev"] = split_dev(found["train"], dev_share, seed=0)
+    names = label_names(splits["train"])
+    where = {name: str(files[name] or files["train"]) for name in ("train", "dev", "test")}
+    for name, examples in splits.items():
+        label_ids(examples, names, where[name])  # all labels known before long work
+    if "dev" not in splits:
+        splits["train"], splits["dev"] = split_dev(splits["train"], dev_share, seed=0)
+    return LabelledExamples(names, splits, where)
 
-    train_ids = label_ids(found["train"], names, str(train_file))
+
+def tokenize_labelled(
+    labelled: LabelledExamples, options: ClassificationOptions, tokenizer: TextEncoder
+) -> LabelledData:
+    """The splits as token ids, cut to length, and label ids."""
+    names, found, where = labelled
+    train_ids = label_ids(found["train"], names, where["train"])
 
     def split(name: str) -> LabelledSplit:
-        ids = label_ids(found[name], names, str(files[name] or train_file))
+        ids = label_ids(found[name], names, where[name])
         texts = tokenize_examples(
             found[name], tokenizer, options.max_seq_length, options.truncation
         )

@@ -6,6 +6,7 @@ from pathlib import Path
 from bert_core.errors import UserError
 
 DOCUMENT_BOUNDARIES = ("line", "blank_line", "file")
+MAX_SEED = 2**31 - 1000  # leaves room for --num_seeds
 BAD_TEXT_POLICIES = ("error", "replace", "skip")
 TRUNCATIONS = ("head", "head_tail")
 
@@ -77,11 +78,17 @@ class MlmOptions:
             raise UserError(f"--batch_size={self.batch_size}: needs at least 1")
         if not 0 < self.masked_share < 1:
             raise UserError(f"--masked_share={self.masked_share}: must be above 0 and below 1")
+        check_seed(self.seed)
 
     @property
     def num_predictions(self) -> int:
         """P, the masked positions of each sequence."""
         return max(1, round(self.masked_share * self.seq_length))
+
+
+def check_seed(seed: int) -> None:
+    if not 0 <= seed <= MAX_SEED:
+        raise UserError(f"--seed={seed}: must be at least 0 and at most {MAX_SEED}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +98,16 @@ class ExamplesOptions:
     text_column: str = "text"
     label_column: str = "label"
     text_pair_column: str | None = None
+
+    def __post_init__(self) -> None:
+        flags_of: dict[str, str] = {}
+        for flag in ("text_column", "label_column", "text_pair_column"):
+            column = getattr(self, flag)
+            if column in flags_of:
+                raise UserError(
+                    f"--{flag}={column}: is --{flags_of[column]} already; name another column"
+                )
+            flags_of[column] = flag
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,8 +124,7 @@ class ClassificationOptions:
             raise UserError(
                 f"--truncation={self.truncation}: must be one of {', '.join(TRUNCATIONS)}"
             )
-        if self.seed < 0:
-            raise UserError(f"--seed={self.seed}: must be at least 0")
+        check_seed(self.seed)
         if self.max_seq_length < 8:
             raise UserError(f"--max_seq_length={self.max_seq_length}: needs at least 8")
         if self.batch_size < 1:

@@ -93,16 +93,18 @@ def _already_there(target: Path, source: Source) -> dict[str, Any] | None:
     try:
         record = json.loads((target / "source.json").read_text(encoding="utf-8"))
         same = record["format"] == FORMAT and record["identity"] == source.identity
-        sizes = record["files"].items()
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        files = {target / name: size for name, size in record["files"].items()}
+        describe(record, target)  # as will be wanted of it
+        changed = [
+            file
+            for file, size in files.items()
+            if not file.is_file() or file.stat().st_size != size
+        ]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
-    if not same:
-        return None
-    for name, size in sizes:
-        file = target / name
-        if not file.is_file() or file.stat().st_size != size:
-            raise UserError(f"{file}: missing or changed since it was written; --overwrite")
-    return record
+    if same and changed:
+        raise UserError(f"{changed[0]}: missing or changed since it was written; --overwrite")
+    return record if same else None
 
 
 def _refuse_foreign(target: Path, overwrite: bool) -> None:

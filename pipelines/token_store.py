@@ -107,7 +107,7 @@ def open_store(
             )
     try:
         streams = {name: _open_split(directory, name, manifest) for name in SPLITS}
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise StoreError(
             f"{directory / MANIFEST}: is incomplete ({error}); build the store again"
         ) from None
@@ -121,7 +121,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         raise StoreError(
             f"{path}: cannot be read ({error.strerror}); build the store"
         ) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StoreError(f"{path}: is not JSON ({error}); build the store again") from None
     if not isinstance(manifest, dict):
         raise StoreError(f"{path}: is not a JSON object; build the store again")
@@ -130,7 +130,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
 
 def _open_split(directory: Path, name: str, manifest: dict[str, Any]) -> TokenStream:
     split = manifest["splits"][name]
-    statistics = SplitStatistics(**split["statistics"])
+    statistics = _statistics(split["statistics"])
     dtype = np.dtype(np.uint32 if manifest["dtype"] == "uint32" else np.uint16)
     shards = [_open_shard(directory, shard, dtype) for shard in split["shards"]]
     tokens = sum(len(shard) for shard in shards)
@@ -142,6 +142,16 @@ def _open_split(directory: Path, name: str, manifest: dict[str, Any]) -> TokenSt
     return TokenStream(name, shards, statistics)
 
 
+def _statistics(values: dict[str, Any]) -> SplitStatistics:
+    statistics = SplitStatistics(**values)
+    for field in dataclasses.fields(SplitStatistics):
+        value = getattr(statistics, field.name)
+        wanted: Any = (int, float) if field.type is float else field.type
+        if not isinstance(value, wanted):
+            raise TypeError(f"{field.name} is {value!r:.80}")
+    return statistics
+
+
 def _open_shard(directory: Path, shard: dict[str, Any], dtype: np.dtype) -> np.ndarray:
     path = directory / shard["file"]
     if path.parent != directory:
@@ -149,8 +159,11 @@ def _open_shard(directory: Path, shard: dict[str, Any], dtype: np.dtype) -> np.n
     try:
         if file_sha256(path) != shard["sha256"]:
             raise StoreError(f"{path}: differs from its SHA-256; build the store again")
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+        # Mapped, so that a header that claims more than the file holds allocates nothing.
+        array = np.lib.format.open_memmap(path, mode="r")
+    except StoreError:
+        raise
+    except Exception as error:  # NumPy's errors for a bad header are of many types
         raise StoreError(f"{path}: cannot be read ({error}); build the store again") from None
     if array.dtype != dtype or array.shape != (shard["tokens"],):
         raise StoreError(

@@ -18,10 +18,16 @@ class Tokenizer(tf.Module):
     Works eagerly, in `tf.data` and in exported models. Special tokens are neither
     added nor found: a text that says "[MASK]" is punctuation around a word.
 
-    The ids are those of Google's and Hugging Face's tokenisers but for: words of 101 to
-    400 bytes (theirs are [UNK] over 200 and 100 characters), Unicode newer than
-    TensorFlow's or theirs, private characters (dropped, as by Hugging Face), and text
-    of cased models that is not NFC (Hugging Face's slow tokeniser composes it first).
+    The ids are those of Google's and Hugging Face's tokenisers but for:
+    - words of over 100 characters: here [UNK] over 400 bytes, with Google over 200
+      characters, with Hugging Face over 100; never shorter ones, being 400 bytes at most;
+    - Unicode newer than TensorFlow's or theirs; private characters are dropped, as by
+      Hugging Face;
+    - a capital sigma that ends a word, lower-cased to a final one as by Google;
+      Hugging Face's fast tokeniser makes a plain one of it;
+    - U+2B820 to U+2B91F, CJK for Google but not for Hugging Face's fast tokeniser;
+    - text of cased models that is not NFC, which Hugging Face's slow tokeniser composes.
+    tests/pipelines/test_tokenizer_golden.py holds 500 nasty strings to this.
 
     Not `tf_text.FastBertTokenizer`: its normaliser folds compatibility characters
     ("…" to "...", "½" to three characters) and turns control characters to spaces.

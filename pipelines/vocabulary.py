@@ -82,11 +82,11 @@ class Vocabulary:
         return "\n".join(self.tokens) + "\n"
 
 
-def read_vocabulary(path: Path, lower_case: bool) -> Vocabulary:
+def read_vocabulary(path: Path, lower_case: bool, size: int | None = None) -> Vocabulary:
     """Reads a `vocab.txt`, Google's or one written by `Vocabulary.write`.
 
     Raises UserError naming the line that is empty, repeated or not UTF-8, or the
-    special token that is missing.
+    special token that is missing; or where `size` is given and not the file's.
     """
     try:
         data = path.read_bytes()
@@ -101,6 +101,11 @@ def read_vocabulary(path: Path, lower_case: bool) -> Vocabulary:
     lines = text.removesuffix("\n").split("\n")
     tokens = tuple(line.removesuffix("\r") for line in lines)
     _check_tokens(tokens, str(path))
+    if size is not None and len(tokens) != size:
+        raise UserError(
+            f"{path}: has {len(tokens)} tokens, the model's config.json says vocab_size "
+            f"{size}; bring the vocabulary it was trained with"
+        )
     return Vocabulary(tokens, lower_case)
 
 
@@ -111,11 +116,12 @@ def _check_tokens(tokens: Sequence[str], where: str) -> None:
             raise UserError(f"{where}: line {line} is empty; one token a line, no gaps")
         if token in first_line:
             raise UserError(
-                f"{where}: line {line} repeats the token {token!r} of line {first_line[token]}"
+                f"{where}: line {line} repeats the token {token!r} of line "
+                f"{first_line[token]}; each may be there once"
             )
         first_line[token] = line
     missing = [token for token in SPECIAL_TOKENS if token not in first_line]
     if missing:
         raise UserError(f"{where}: the special token {missing[0]} is missing; add it as a line")
     if len(tokens) == len(SPECIAL_TOKENS):
-        raise UserError(f"{where}: holds nothing but special tokens")
+        raise UserError(f"{where}: holds nothing but special tokens; bring more text")

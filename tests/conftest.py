@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import Zygote, write_corpus
+from tests.programs import Runs, Zygote, finetune_command, pretrain_command, write_corpus
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +22,15 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("data")
     write_corpus(directory)
     return directory
+
+
+@pytest.fixture(scope="session")
+def untouched(zygote: Zygote, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """A pretraining and a fine-tuning run that nobody disturbed."""
+    directory = tmp_path_factory.mktemp("untouched")
+    pretrain, finetune = directory / "pretrain", directory / "finetune"
+    first = zygote.run(*pretrain_command(data, pretrain, directory / "cache"))
+    assert first.status == 0, first.output
+    second = zygote.run(*finetune_command(data, pretrain, finetune))
+    assert second.status == 0, second.output
+    return Runs(pretrain, finetune, max(first.seconds, second.seconds))

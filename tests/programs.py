@@ -28,6 +28,14 @@ class Ended(NamedTuple):
     seconds: float  # since the signal, or since the start
 
 
+class Runs(NamedTuple):
+    """Run directories of the two tasks, and the seconds that one took."""
+
+    pretrain: Path
+    finetune: Path
+    seconds: float
+
+
 class Program:
     """A running program."""
 
@@ -73,11 +81,11 @@ class Program:
 class Zygote:
     """Starts programs one at a time; see tests/zygote.py."""
 
-    def __init__(self, directory: Path):
+    def __init__(self, directory: Path, *arguments: str):
         self._directory = directory
         self._started = 0
         self._process = subprocess.Popen(
-            [sys.executable, str(ROOT / "tests" / "zygote.py")],
+            [sys.executable, str(ROOT / "tests" / "zygote.py"), *arguments],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.programs import (
+    Runs,
     Zygote,
     finetune_command,
     pretrain_command,
@@ -19,14 +20,6 @@ from tests.programs import (
 )
 
 Condition = Callable[[], bool]
-
-
-class Runs(NamedTuple):
-    """Run directories, and the seconds that one took."""
-
-    pretrain: Path
-    finetune: Path
-    seconds: float
 
 
 class Tally(NamedTuple):
@@ -105,18 +98,6 @@ def at_random(chooser: random.Random, run: Path, seconds: float) -> Condition:
         return True
 
     return condition
-
-
-@pytest.fixture(scope="module")
-def untouched(zygote: Zygote, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Runs:
-    """A pretraining and a fine-tuning run that nobody killed."""
-    directory = tmp_path_factory.mktemp("untouched")
-    pretrain, finetune = directory / "pretrain", directory / "finetune"
-    first = zygote.run(*pretrain_command(data, pretrain, directory / "cache"))
-    assert first.status == 0, first.output
-    second = zygote.run(*finetune_command(data, pretrain, finetune))
-    assert second.status == 0, second.output
-    return Runs(pretrain, finetune, max(first.seconds, second.seconds))
 
 
 def campaign(

@@ -31,7 +31,7 @@ def write_logs(logs: Path) -> None:
     board.scalars("unigram_entropy", 30, {"loss": 5.8})
     board.text("masked_predictions", 30, "the film was &#91;MASK&#93;\n\n| at | was |\n|-|-|\n")
     board.image("confusion_test", 30, pictures.confusion(np.eye(2, dtype=int), ["neg", "pos"]))
-    board.flush()
+    board.sync()
 
 
 @contextlib.contextmanager

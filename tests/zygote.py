@@ -5,7 +5,8 @@ kill programs by the dozen share the import. Nothing of TensorFlow has run befor
 fork (no thread, no device), so a child is as good as a process of its own.
 
 tests/programs.py talks to it: a JSON object a line, {"argv", "environment", "output"},
-is answered with {"pid"}, and once that has ended with {"status"}.
+is answered with {"pid"}, and once that has ended with {"status"}. With
+--without_tensorflow, a program that imports it is ended.
 """
 
 import json
@@ -16,9 +17,12 @@ from typing import Any
 
 
 def main() -> None:
-    import matplotlib.figure  # noqa: F401
-    import tensorboard.plugins.hparams.summary_v2  # noqa: F401
-    import tensorflow_text  # noqa: F401
+    if "--without_tensorflow" in sys.argv:
+        sys.meta_path.insert(0, _NoTensorFlow())
+        import pipelines.corpus_check
+        import pipelines.labelled  # noqa: F401
+    else:
+        import tensorflow_text  # noqa: F401
 
     for line in sys.stdin:
         request = json.loads(line)
@@ -28,6 +32,14 @@ def main() -> None:
         print(json.dumps({"pid": child}), flush=True)
         _, status = os.waitpid(child, 0)
         print(json.dumps({"status": os.waitstatus_to_exitcode(status)}), flush=True)
+
+
+class _NoTensorFlow:
+    """Ends a program that gets as far as importing TensorFlow, its first long work."""
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name in ("tensorflow", "tensorflow_datasets"):
+            raise SystemExit("would import TensorFlow now")
 
 
 def _become(request: dict[str, Any]) -> None:

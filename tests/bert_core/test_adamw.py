@@ -120,9 +120,9 @@ def test_no_clipping_and_gradients_of_zero():
     [
         ("beta1", [-0.1, 1.0, float("nan")]),
         ("beta2", [-0.1, 1.0, float("nan")]),
-        ("epsilon", [0.0, -1.0, float("nan")]),
-        ("weight_decay", [-0.1, float("nan")]),
-        ("clip_norm", [-1.0, float("nan")]),
+        ("epsilon", [0.0, -1.0, float("nan"), float("inf")]),
+        ("weight_decay", [-0.1, float("nan"), float("inf")]),
+        ("clip_norm", [-1.0, float("nan"), float("inf")]),
     ],
 )
 def test_constants_out_of_range_are_refused_by_name(field, values):

@@ -14,8 +14,8 @@ from bert_core.config import BertConfig, from_dict, preset, read_config, steep_s
 from bert_core.errors import UserError
 
 NAN, INF = float("nan"), float("inf")
-NOT_COUNTS = [0, -1, 2.0, "3", None, True]
-NOT_SHARES = [-0.1, 1.0, NAN, "0.1", None, True]
+NOT_COUNTS = [0, -1, 2.0, "3", None, True, 2**31]
+NOT_SHARES = [-0.1, 1.0, NAN, "0.1", None, True, 10**400]
 REFUSED = {
     "vocab_size": NOT_COUNTS,
     "hidden_size": [*NOT_COUNTS, 767],

@@ -144,6 +144,13 @@ def test_variables_and_their_names():
         assert len(model.trainable_variables) == len(names)
 
 
+def test_encoder_bytes_are_those_of_its_matrices():
+    config = small_config(type_vocab_size=3)
+    variables = Classifier(config, 3).encoder.trainable_variables
+    expected = sum(4 * x.numpy().size for x in variables if x.shape.rank == 2)
+    assert config.encoder_bytes == expected
+
+
 def test_the_size_of_bert_tiny():
     # google-research/bert gives 4.4M for BERT-Tiny, encoder and pooler.
     model = Classifier(preset("tiny", 30522), 2)

@@ -136,6 +136,18 @@ def test_the_norm_counts_an_embedding_that_occurs_twice_once(kind):
 # ---- behaviour ----
 
 
+def test_a_batch_in_which_nothing_counts_pulls_nowhere():
+    batch = random_mlm_batch(MINUTE, 3, 5)
+    batch.masked_lm_weights[:] = 0
+    model = MaskedLanguageModel(MINUTE)
+    parameters = randomise(model)
+    state, columns = train_steps(model, [batch], [0.1], weight_decay=0.0)
+    assert [columns[k].item() for k in ("gradient_norm", "loss_sum", "loss_weight")] == [0] * 3
+    for name, x in parameters_of(model).items():
+        np.testing.assert_array_equal(x, parameters[name])
+    assert int(state.step) == 1
+
+
 @JIT
 def test_a_step_that_is_not_finite_changes_nothing_but_the_count(jit_compile):
     good = random_mlm_batch(ONE_LAYER)

@@ -1,0 +1,45 @@
+"""Reading checkpoints from outside: names, shapes and values, nothing restored."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from bert_core.errors import UserError
+
+
+def open_checkpoint(prefix: Path) -> tuple[Any, dict[str, tuple[int, ...]]]:
+    """A checkpoint's reader, and the shape of each of its variables.
+
+    Raises UserError when it is damaged, or announces more than its files can hold.
+    """
+    try:
+        reader = tf.train.load_checkpoint(str(prefix))
+        shapes = {name: tuple(x) for name, x in reader.get_variable_to_shape_map().items()}
+    # What TensorFlow raises for a bad file varies.
+    except Exception as error:
+        raise UserError(f"{prefix}: cannot be read ({type(error).__name__})") from None
+    stored = sum(file.stat().st_size for file in files_of(prefix))
+    for name, shape in shapes.items():
+        if math.prod(shape) > stored:  # each number takes a byte at least
+            raise UserError(f"{prefix}: {name} of shape {list(shape)} is not all there")
+    return reader, shapes
+
+
+def load(reader: Any, name: str, where: Path) -> np.ndarray:
+    """A variable as float32; UserError when it is damaged or no float."""
+    try:
+        value = reader.get_tensor(name)
+    except Exception as error:
+        raise UserError(f"{where}: {name} cannot be read ({type(error).__name__})") from None
+    if value.dtype not in (np.float32, np.float16, tf.bfloat16.as_numpy_dtype):
+        raise UserError(f"{where}: {name} is {value.dtype}; only float32 can be read")
+    return value.astype(np.float32)
+
+
+def files_of(prefix: Path) -> list[Path]:
+    """The index and the data files of a checkpoint."""
+    starts = (f"{prefix.name}.index", f"{prefix.name}.data-")
+    return sorted(x for x in prefix.parent.iterdir() if x.name.startswith(starts))

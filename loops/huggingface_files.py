@@ -1,0 +1,125 @@
+"""Hugging Face's directory: config.json, model.safetensors, vocab.txt and its settings."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from bert_core import huggingface_names as names
+from bert_core.errors import UserError
+from bert_core.foreign_config import (
+    from_huggingface,
+    labels_of,
+    to_huggingface,
+)
+from bert_core.name_map import to_theirs
+from loops.files import write_whole
+from loops.portable import (
+    Portable,
+    as_lines,
+    fitted,
+    hashes,
+    left_over,
+    read_json,
+    skipped,
+    take,
+)
+from loops.safetensors_file import SafetensorsFile, write_safetensors
+from loops.vocabulary_files import read_tokenizer
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+_PICKLES = ("pytorch_model.bin", "model.safetensors.index.json", "tf_model.h5")
+
+
+def read(directory: Path, lower_case: bool | None) -> Portable:
+    """UserError, one line, for what is not BERT, missing, damaged or of another shape."""
+    values = read_json(directory / CONFIG)
+    config = from_huggingface(values, str(directory / CONFIG))
+    tokenizer = read_tokenizer(directory, lower_case)
+    path = _weights(directory)
+    file = SafetensorsFile(path)
+    spelled, report = _spelled(file, values, path)
+    shapes = {name: file.shapes[actual] for name, actual in spelled.items()}
+    parts = {
+        p for p, start in names.PREFIXES.items() if any(n.startswith(start) for n in spelled)
+    }
+    num_classes = (shapes.get("classifier.weight") or (0,))[0] if "output" in parts else 0
+    if "cls.predictions.bias" not in spelled and "cls.predictions.decoder.bias" in spelled:
+        spelled["cls.predictions.bias"] = spelled.pop("cls.predictions.decoder.bias")
+        shapes["cls.predictions.bias"] = shapes.pop("cls.predictions.decoder.bias")
+
+    def load(name: str) -> np.ndarray:
+        return file.read(spelled[name])
+
+    variables, rows = take(names.rows(config, parts, num_classes), shapes, load, path)
+    for name, original in names.TIED.items():
+        if name in spelled:
+            if original not in spelled or not np.array_equal(load(name), load(original)):
+                raise UserError(f"{path}: {name} is not tied to {original}, as in BERT it is")
+            report.append(skipped(spelled.pop(name), f"equal to {original}, its other name"))
+    report += [skipped(spelled[x]) for x in left_over(spelled, rows, "bert.", path)]
+    mapped = [row._replace(theirs=tuple(spelled[x] for x in row.theirs)) for row in rows]
+    return Portable(
+        config=config,
+        variables=variables,
+        tokens=fitted(tokenizer.tokens, config.vocab_size, directory),
+        lower_case=tokenizer.lower_case,
+        labels=labels_of(values, num_classes, str(directory / CONFIG)),
+        report=[*(row.line() for row in mapped), *report, tokenizer.line],
+        source=hashes(directory / CONFIG, path),
+    )
+
+
+def write(directory: Path, model: Portable) -> list[str]:
+    """Writes into an existing directory; returns a report, a line a variable."""
+    pad_id = model.tokens.index("[PAD]")
+    config = to_huggingface(model.config, model.parts, model.labels, pad_id)
+    tokenizer = {
+        "do_lower_case": model.lower_case,
+        "model_max_length": model.config.max_position_embeddings,
+        "tokenizer_class": "BertTokenizer",
+    }
+    tensors: dict[str, np.ndarray] = {}
+    rows = list(names.rows(model.config, model.parts, model.num_classes))
+    for row in rows:
+        tensors.update(zip(row.theirs, to_theirs(row, model.variables[row.ours]), strict=True))
+    write_safetensors(directory / WEIGHTS, tensors)
+    write_whole(directory / CONFIG, json.dumps(config, indent=2) + "\n")
+    write_whole(directory / "tokenizer_config.json", json.dumps(tokenizer, indent=2) + "\n")
+    write_whole(directory / "vocab.txt", as_lines(model.tokens))
+    return [row.line() for row in rows]
+
+
+def _weights(directory: Path) -> Path:
+    path = directory / WEIGHTS
+    if path.exists():
+        return path
+    for name in _PICKLES:
+        if (directory / name).exists():
+            raise UserError(
+                f"{directory}: has {name} instead of {WEIGHTS}, which alone is read; with "
+                f"transformers: BertForPreTraining.from_pretrained({str(directory)!r})"
+                ".save_pretrained(NEW)"
+            )
+    raise UserError(f"{directory}: has no {WEIGHTS}")
+
+
+def _spelled(
+    file: SafetensorsFile, config: dict[str, object], path: Path
+) -> tuple[dict[str, str], list[str]]:
+    """({canonical name: name in the file}, a report of what is not wanted)."""
+    has_pooler = any(
+        names.canonical(x).startswith(names.PREFIXES["pooler"]) for x in file.shapes
+    )
+    spelled: dict[str, str] = {}
+    report = []
+    for actual in sorted(file.shapes):
+        name = names.canonical(actual)
+        reason = names.why_skipped(name, config, has_pooler)
+        if reason is not None:
+            report.append(skipped(actual, reason))
+        elif name in spelled:
+            raise UserError(f"{path}: has both {spelled[name]} and {actual}; remove one")
+        else:
+            spelled[name] = actual
+    return spelled, report

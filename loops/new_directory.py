@@ -1,0 +1,43 @@
+"""A directory that is whole or absent. No TensorFlow here."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from bert_core.errors import UserError
+from loops.files import naming, sync
+
+
+def check_new(path: Path, flag: str) -> None:
+    """UserError, naming the flag, unless `path` is absent or empty and can be made."""
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{flag}={path}: is a file; name a new directory")
+    if path.exists() and any(path.iterdir()):
+        raise UserError(f"{flag}={path}: is not empty; name a new directory")
+    above = path.absolute().parent
+    while not above.exists():
+        above = above.parent
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise UserError(f"{flag}={path}: {above} cannot be written to")
+
+
+@contextlib.contextmanager
+def new_directory(path: Path) -> Iterator[Path]:
+    """Yields a directory beside `path` to fill, and renames it when all went well.
+
+    Raises OSError when the disk does not take it, or `path` was filled meanwhile.
+    """
+    # Beside the target, as a rename cannot cross file systems.
+    partial = path.with_name(f"{path.name}.partial-{os.getpid()}")
+    with naming(partial):
+        partial.mkdir(parents=True)
+    try:
+        yield partial
+        for directory in [partial, *(x for x in partial.rglob("*") if x.is_dir())]:
+            sync(directory)
+        partial.rename(path)  # takes the place of an empty directory as well
+        sync(path.parent)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

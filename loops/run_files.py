@@ -1,0 +1,120 @@
+"""This project's run directory, as a format to convert from and to."""
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from bert_core import google_names
+from bert_core.config import BertConfig
+from bert_core.name_map import Row
+from loops.checkpoint_reader import files_of, load, open_checkpoint
+from loops.checkpoints import Checkpoints
+from loops.files import write_whole
+from loops.portable import (
+    Portable,
+    as_lines,
+    fitted,
+    hashes,
+    left_over,
+    read_labels,
+    read_lines,
+    skipped,
+    take,
+)
+from loops.run_directory import read_lower_case, read_record, read_run_config
+from loops.warm_start import newest_checkpoint
+
+_START, _END = "state/model/", "/.ATTRIBUTES/VARIABLE_VALUE"
+
+
+def read(directory: Path, lower_case: bool | None) -> Portable:
+    """The weights of a run: its best ones, if it keeps them, or the newest."""
+    read_record(directory)  # the error for what is no run
+    config = read_run_config(directory)
+    tokens = read_lines(directory / "vocab.txt")
+    prefix = newest_checkpoint(directory)
+    reader, stored = open_checkpoint(prefix)
+    shapes = {k[len(_START) : -len(_END)]: x for k, x in stored.items() if _is_weight(k)}
+    parts = {name.split("/")[0] for name in shapes}
+    num_classes = (shapes.get("output/bias") or (0,))[0]
+    variables, rows = take(
+        _rows(config, parts, num_classes),
+        shapes,
+        lambda name: load(reader, f"{_START}{name}{_END}", prefix),
+        prefix,
+    )
+    state = [k for k in stored if k.startswith("state/") and not _is_weight(k)]
+    return Portable(
+        config=config,
+        variables=variables,
+        tokens=fitted(tokens, config.vocab_size, directory),
+        lower_case=read_lower_case(directory) if lower_case is None else lower_case,
+        labels=read_labels(directory, num_classes),
+        report=[
+            *map(skipped, left_over(shapes, rows, "encoder/", prefix)),
+            *(
+                [f"skipped {len(state)} variables of the optimiser and the step"]
+                if state
+                else []
+            ),
+        ],
+        source=hashes(directory / "run.json", *files_of(prefix)),
+    )
+
+
+def write(directory: Path, model: Portable, source: Mapping[str, Any]) -> list[str]:
+    """Writes a run that training can start from; `source` goes into its run.json.
+
+    Its checkpoint holds every part there is: models take what they have by name.
+    """
+    # Without BERT's pooler a classifier had better read the mean (docs/decisions.md).
+    pooling = "cls" if "pooler" in model.parts else "mean"
+    config = dataclasses.replace(model.config, pooling=pooling)
+    state = tf.Module()
+    state.model = _as_modules(model.variables)
+    Checkpoints(directory / "checkpoints", state).save(0)
+    write_whole(directory / "config.json", config.to_json())
+    write_whole(directory / "vocab.txt", as_lines(model.tokens))
+    case = json.dumps({"do_lower_case": model.lower_case})
+    write_whole(directory / "tokenizer_config.json", case)
+    if model.labels:
+        write_whole(directory / "labels.txt", as_lines(model.labels))
+    record = {
+        "program": "convert",
+        "model": dataclasses.asdict(config),
+        "parts": model.parts,
+        "labels": model.labels,
+        **source,
+        "tensorflow": tf.__version__,
+    }
+    write_whole(directory / "run.json", json.dumps(record, indent=2) + "\n")
+    return []
+
+
+def _rows(config: BertConfig, parts: set[str], num_classes: int) -> Iterator[Row]:
+    """The variables under our own names."""
+    for row in google_names.rows(config, parts, num_classes):
+        yield Row(row.ours, (row.ours,), row.our_shape)
+
+
+def _is_weight(key: str) -> bool:
+    return key.startswith(_START) and key.endswith(_END)
+
+
+def _as_modules(variables: Mapping[str, np.ndarray]) -> tf.Module:
+    """Nested modules whose attributes give the variables' names."""
+    root = tf.Module()
+    for name, value in variables.items():
+        module = root
+        *path, leaf = name.split("/")
+        for part in path:
+            if part not in vars(module):
+                setattr(module, part, tf.Module())
+            module = getattr(module, part)
+        setattr(module, leaf, tf.Variable(value, name=leaf))
+    return root

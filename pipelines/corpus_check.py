@@ -1,0 +1,84 @@
+"""What can be wrong with a corpus, found before TensorFlow is imported or a byte written."""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from bert_core.errors import UserError
+from pipelines.corpus import ReadingNotes, fingerprint, read_documents
+from pipelines.options import CorpusOptions, StoreOptions
+from pipelines.progress import Progress
+from pipelines.vocabulary import read_vocabulary
+
+
+def check_corpus(corpus: CorpusOptions, options: StoreOptions, say: Callable) -> str:
+    """Reads a corpus through, unless its token store is in the cache; its fingerprint.
+
+    Raises UserError for the first thing that preparing it would stumble over.
+    """
+    corpus_fingerprint = fingerprint(corpus)
+    entry = cache_entry(corpus_fingerprint, options)
+    _check_writable(entry)
+    if not (entry / "store").exists():
+        _read_through(corpus, say)
+    return corpus_fingerprint
+
+
+def check_outside(corpus_dir: Path, written: Mapping[str, Path]) -> None:
+    """UserError when what a flag names would be written to where the corpus is read from."""
+    for flag, path in written.items():
+        try:
+            below = path.expanduser().resolve().relative_to(corpus_dir.resolve())
+        except ValueError:
+            continue
+        if not any(part.startswith(".") for part in below.parts):  # hidden is not read
+            raise UserError(
+                f"--{flag}={path}: lies in --corpus_dir, so what is written there would be "
+                "read as text; name a directory outside"
+            )
+
+
+def cache_entry(corpus_fingerprint: str, options: StoreOptions) -> Path:
+    """Where the cache keeps what is made of a corpus under these options."""
+    if options.vocab_file is None:
+        vocabulary = f"learn {options.vocab_size}"
+    else:
+        vocabulary = read_vocabulary(options.vocab_file, options.lower_case).sha256
+    parts = [corpus_fingerprint, vocabulary, options.lower_case, options.dev_fraction]
+    name = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+    return options.cache_dir.expanduser() / name
+
+
+def _check_writable(entry: Path) -> None:
+    above = entry
+    while not above.exists():
+        above = above.parent
+    try:
+        tempfile.TemporaryFile(dir=above).close()
+    except OSError as error:
+        raise UserError(
+            f"--cache_dir={entry.parent}: {above} cannot be written to ({error.strerror}); "
+            "name another directory"
+        ) from None
+
+
+def _read_through(corpus: CorpusOptions, say: Callable) -> None:
+    notes = ReadingNotes()
+    progress = Progress(say=say)
+    count, first, different = 0, "", False
+    for document in read_documents(corpus, notes):
+        count += 1
+        first = first or document
+        different = different or document != first
+        progress(lambda count=count: f"checking the corpus: {count:,} documents")  # type: ignore[misc]
+    if different:
+        return
+    found = f"the same document {count:,} times" if count > 1 else "one document"
+    skipped = f", {notes.skipped:,} skipped ({notes.first_skipped})" if notes.skipped else ""
+    raise UserError(
+        f"{corpus.corpus_dir}: holds {found if count else 'no text'}{skipped}; training and "
+        "evaluation need at least two different documents: bring more text, or see "
+        "--document_boundary"
+    )

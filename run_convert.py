@@ -1,0 +1,36 @@
+"""Brings BERT weights in, and takes them out.
+
+  python run_convert.py --from=huggingface --to=run \\
+      --input=bert-base-uncased --output=runs/bert
+  python run_convert.py --from=google --to=run \\
+      --input=uncased_L-12_H-768_A-12 --output=runs/bert
+  python run_convert.py --from=run --to=huggingface --input=runs/classify --output=exported
+
+google: bert_config.json, vocab.txt, bert_model.ckpt.*; huggingface: config.json,
+vocab.txt or tokenizer.json, model.safetensors; run: a run directory of this project, for
+run_finetune.py --init_checkpoint and run_predict.py --checkpoint. The output is written
+whole or not at all, weights bit for bit; optimiser state is left behind.
+"""
+
+import flags
+
+
+def main() -> None:
+    options = flags.convert_options()
+    from loops import startup
+    from loops.new_directory import check_new
+    from loops.options import RuntimeOptions
+
+    check_new(options.output, "--output")
+    startup.start_tensorflow(RuntimeOptions())
+    from loops import convert
+    from pipelines.vocabulary import Vocabulary
+
+    model = convert.read(options)
+    vocabulary = Vocabulary(model.tokens, model.lower_case)
+    print("\n".join(convert.write(options, model, vocabulary.sha256)))
+    print(f"{options.output}: {options.target}, from {options.source}")
+
+
+if __name__ == "__main__":
+    flags.launch(main, flags.convert_flags)

@@ -1,0 +1,235 @@
+"""More of tests/bad_input_cases.py: flags, paths, labelled files, checkpoints."""
+
+import gzip
+import json
+import pickle
+
+from tests.bad_input_cases import (
+    CORPUS,
+    TRAIN,
+    VOCABULARY,
+    bomb,
+    changed,
+    finetune,
+    predict,
+    prepare,
+    pretrain,
+)
+
+
+def flag(argument: str, *says: str):
+    return pretrain(argument, argument, says=says)
+
+
+FLAG_CASES = [
+    flag("--corpusdir=x", "'corpusdir'. Did you mean: corpus_dir"),
+    flag("--batchsize=8", "'batchsize'. Did you mean: batch_size"),
+    flag("--colour=red", "'colour'", "--help"),
+    flag("stray", "'stray' is not a flag"),
+    flag("--batch_size=many", "batch_size=many"),
+    flag("--batch_size=0", "--batch_size=0: needs at least 1"),
+    flag("--xla=perhaps", "xla=perhaps"),
+    flag("--seq_length=7", "--seq_length=7: needs at least 8"),
+    flag("--masked_share=0", "--masked_share=0.0: must be above 0 and below 1"),
+    flag("--masked_share=1", "--masked_share=1.0: must be"),
+    flag("--masked_share=nan", "--masked_share=nan: must be"),
+    flag("--learning_rate=0", "--learning_rate=0.0: must be above 0"),
+    flag("--learning_rate=-1", "--learning_rate=-1.0: must be"),
+    flag("--learning_rate=nan", "--learning_rate=nan: must be"),
+    flag("--learning_rate=inf", "--learning_rate=inf: must be"),
+    flag("--warmup_share=1", "--warmup_share=1.0", "before the warmup does"),
+    flag("--warmup_share=nan", "--warmup_share=nan"),
+    flag("--decay_power=inf", "--decay_power=inf"),
+    flag("--num_train_steps=-5", "--num_train_steps=-5: must be above 0"),
+    flag("--num_train_steps=0", "--num_train_steps=0: must be above 0"),
+    flag("--num_epochs=inf", "--num_epochs=inf: must be"),
+    flag("--max_minutes=nan", "--max_minutes=nan: must be"),
+    flag("--num_threads=-1", "--num_threads=-1: must be 0"),
+    flag("--seed=-1", "--seed=-1: must be at least 0"),
+    flag("--seed=99999999999", "--seed=99999999999: must be", "at most"),
+    flag("--dropout=1", "hidden_dropout_prob must be in [0, 1), not 1.0"),
+    flag("--dropout=nan", "hidden_dropout_prob must be in [0, 1), not nan"),
+    flag("--weight_decay=inf", "--weight_decay=inf: must be a number"),
+    flag("--epsilon=0", "--epsilon=0.0: must be"),
+    flag("--beta1=1", "--beta1=1.0: must be in [0, 1)"),
+    flag("--clip_norm=-1", "--clip_norm=-1.0: must be"),
+    flag("--vocab_size=5", "--vocab_size=5: needs at least 200"),
+    flag("--dev_fraction=1", "--dev_fraction=1.0: must be"),
+    flag("--eval_sequences=0", "--eval_sequences=0: must be at least 1"),
+    flag("--eval_steps=0", "--eval_steps=0: must be at least 1"),
+    flag("--max_to_keep=0", "--max_to_keep=0: must be at least 2"),
+    flag("--model=huge", "--model=huge: not one of tiny"),
+    flag("--on_bad_text=ignore", "not one of error, replace, skip"),
+    flag("--document_boundary=page", "not one of line, blank_line, file"),
+    flag("--flagfile={here}/none", "Unable to open flagfile", "none"),
+    pretrain(
+        "binary flagfile",
+        "--flagfile={here}/flags",
+        says="--flagfile: names a file that is not text",
+        files={**CORPUS, "flags": b"\xff\xfe"},
+    ),
+    pretrain(
+        "two lengths", "--num_epochs=1", "--max_minutes=1", says=("exactly one", "--num_epochs")
+    ),
+]
+
+PATH_CASES = [
+    pretrain("output is a file", "--output_dir={here}/corpus/a.txt", says="is a file; name a"),
+    pretrain("output below a file", "--output_dir={here}/corpus/a.txt/x", says="be written to"),
+    pretrain("output in /proc", "--output_dir=/proc/x/run", says="/proc cannot be written to"),
+    pretrain("cache in /proc", "--cache_dir=/proc/x", says="/proc cannot be written to"),
+    pretrain("cache below a file", "--cache_dir={here}/corpus/a.txt/x", says="--cache_dir="),
+    pretrain(
+        "long name", "--output_dir={here}/" + "x" * 300, says=("--output_dir", "too long")
+    ),
+    pretrain(
+        "NUL", "--flagfile={here}/f", says="--output_dir=", files={"f": b"--output_dir=a\0"}
+    ),
+    pretrain("output in corpus", "--output_dir={here}/corpus/run", says="lies in --corpus_dir"),
+    pretrain("cache in corpus", "--cache_dir={here}/corpus/c", says="lies in --corpus_dir"),
+    pretrain(
+        "strangers in the output",
+        says=("run: holds thesis.tex but no run", "name a new directory"),
+        files={**CORPUS, "run/thesis.tex": b""},
+    ),
+    prepare("no dataset", "--data_dir={here}/d", says="--dataset is missing"),
+    prepare("no data_dir", "--dataset=docstrings", says="--data_dir is missing"),
+    prepare(
+        "escape", "--dataset=../../x", "--data_dir={here}/d", says="is no name of a dataset"
+    ),
+    prepare(
+        "strangers",
+        "--dataset=docstrings",
+        "--data_dir={here}/d",
+        says=("is not empty", "another --data_dir"),
+        d_of_mine__txt=b"",
+    ),
+    prepare(
+        "strangers to overwrite",
+        "--dataset=docstrings",
+        "--data_dir={here}/d",
+        "--overwrite",
+        says=("was not written by this program", "not overwritten"),
+        d_of_mine__txt=b"",
+    ),
+    prepare(
+        "below a file",
+        "--dataset=docstrings",
+        "--data_dir={here}/f/d",
+        says="cannot be written (Not a directory)",
+        f=b"",
+    ),
+]
+
+
+def labelled(name: str, content: object, *says: str, suffix: str = "jsonl"):
+    path = f"--train_file={{here}}/bad.{suffix}"
+    bad = f"bad__{suffix.replace('.', '__')}"
+    return finetune(f"labelled: {name}", path, says=(f"bad.{suffix}", *says), **{bad: content})
+
+
+EXAMPLE_CASES = [
+    finetune("no train file", "--train_file=", says="--train_file is missing"),
+    finetune(
+        "missing file", "--train_file={here}/no.csv", says="no.csv: cannot be read (No such"
+    ),
+    labelled("unknown kind", b"a", "give .jsonl, .csv or .tsv", suffix="txt"),
+    labelled("empty", b"", "holds no examples"),
+    labelled("header alone", b"text,label\n", "holds no examples", suffix="csv"),
+    labelled("ragged", b"text,label\na,b\nc,d,e\n", "line 3: has 3 fields where", suffix="csv"),
+    labelled("open quote", b'text,label\n"a,b\n', "line 2: ", "balanced", suffix="csv"),
+    labelled(
+        "no column", b"text,class\na,b\n", "'label' is missing", "--label_column", suffix="csv"
+    ),
+    labelled("JSON list", b"[1]\n", "line 1: must be a JSON object"),
+    labelled("no key", TRAIN + b'{"text": "a"}', "line 4: column 'label' is missing"),
+    labelled("no JSON", TRAIN + b"oops", "line 4: is not JSON"),
+    labelled("Latin-1", b"text\tlabel\n\xe9\tx\n", "line 2: is not UTF-8", suffix="tsv"),
+    labelled("cut gzip", gzip.compress(TRAIN)[:-5], "not a whole gzip", suffix="jsonl.gz"),
+    labelled("bomb", lambda: bomb(b" " * (2**20 - 1) + b"\n"), "100-fold", suffix="jsonl.gz"),
+    labelled("50 MB line", lambda: b"x" * 50_000_000, "line 1: is longer than"),
+    finetune(
+        "one class",
+        says=("only the label 'x'", "two or more"),
+        train__jsonl=b'{"text": "a", "label": "x"}\n' * 3,
+    ),
+    finetune(
+        "label unseen in training",
+        "--dev_file={here}/dev.csv",
+        says=("dev.csv: label 'z' of example 2", "'x', 'y'"),
+        dev__csv=b"text,label\na,x\nb,z\n",
+    ),
+    finetune(
+        "same text",
+        says="give a dev file",
+        train__jsonl=TRAIN[:1]
+        and (b'{"text": "a", "label": "x"}\n{"text": "a", "label": "y"}\n'),
+    ),
+    finetune("text is label", "--label_column=text", says="is --text_column already"),
+    finetune(
+        "too long", "--max_seq_length=33", says=("--max_seq_length=33", "at most that many")
+    ),
+    finetune("pooling", "--pooling=max", says="--pooling=max: must be one of"),
+    finetune("no dev share", "--dev_share=1", says="--dev_share=1.0: must be"),
+    finetune("no seeds", "--num_seeds=0", says="--num_seeds=0: must be at least 1"),
+    finetune("negative seed", "--seed=-2", says="--seed=-2: must be at least 0"),
+]
+
+PICKLE = pickle.dumps({"weights": [1.0]})
+CHECKPOINT_CASES = [
+    finetune("no start", "--init_checkpoint=", says="--init_checkpoint is missing"),
+    finetune("start gone", "--init_checkpoint={here}/x", says="x: is not there; name a run"),
+    finetune(
+        "pickle", "--init_checkpoint={here}/m.pt", says="is a file; name a run", m__pt=PICKLE
+    ),
+    finetune(
+        "folder of a pickle",
+        "--init_checkpoint={here}/hub",
+        says=("has no config.json", "run_convert.py"),
+        hub_of_pytorch_model__bin=PICKLE,
+    ),
+    finetune(
+        "no weights",
+        says="no whole checkpoint",
+        **{"start_of_checkpoints_of_ckpt-1__json": None},
+    ),
+    finetune(
+        "config of a giant",
+        says="too few for the architecture",
+        start_of_config__json=changed(hidden_size=2**20),
+    ),
+    finetune(
+        "other architecture",
+        says="has 12 tokens, the model's config.json says vocab_size 13",
+        start_of_config__json=changed(vocab_size=13),
+    ),
+    finetune("config is a list", says="must hold a JSON object", start_of_config__json=b"[]"),
+    finetune(
+        "config is a pickle", says="config.json: is not JSON", start_of_config__json=PICKLE
+    ),
+    finetune(
+        "deep config", says="config.json: is not JSON", start_of_config__json=b"[" * 10**6
+    ),
+    finetune("no vocabulary", says="vocab.txt: cannot be read", start_of_vocab__txt=None),
+    finetune(
+        "vocabulary twice",
+        says="vocab.txt: line 13 repeats",
+        start_of_vocab__txt=VOCABULARY + b"a\n",
+    ),
+    finetune("case unknown", says="do_lower_case", start_of_tokenizer_config__json=b"[]"),
+    finetune(
+        "run.json is a list",
+        says="run.json: is not JSON (no object)",
+        start_of_run__json=json.dumps([1]).encode(),
+    ),
+    predict("no checkpoint", "--checkpoint=", says="--checkpoint is missing"),
+    predict("checkpoint gone", "--checkpoint={here}/x", says="x: is not there; name a run"),
+    predict("no mask", "--fill_mask=no mask", says=("'no mask': has no [MASK]", "write one")),
+    predict("top_k", "--top_k=0", says="--top_k=0: must be at least 1"),
+    predict("threads", "--num_threads=-3", says="--num_threads=-3"),
+    predict(
+        "no weights",
+        says="no whole checkpoint",
+        **{"start_of_checkpoints_of_ckpt-1__json": None},
+    ),
+]

@@ -1,0 +1,115 @@
+"""The best weights of a run, its scores in input order, and what is written of them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from bert_core.batch import ClassificationBatch
+from loops.checkpoints import marked_steps
+from loops.classification import (
+    BestWeights,
+    Scorer,
+    Split,
+    one_class_warning,
+    over_seeds,
+    predictions_table,
+)
+from tests.save_program import State
+
+
+def best_of(path: Path, figures: list[tuple[int, float, float]], lines: list | None = None):
+    """Offers (step, accuracy, loss) one after the other; (best, lines, what was kept)."""
+    state = State()
+    lines = [] if lines is None else lines
+    best = BestWeights(path, state, lines)
+    kept = []
+    for step, accuracy, loss in figures:
+        state.set(step)
+        values = {"accuracy": accuracy, "loss": loss}
+        if best.offer(step, values):
+            kept.append(step)
+        lines.append({"split": "dev", "step": step, **values})
+    state.set(0)
+    return best, state, lines, kept
+
+
+def test_the_highest_accuracy_is_kept(tmp_path: Path) -> None:
+    figures = [(1, 0.5, 0.9), (2, 0.7, 0.8), (3, 0.6, 0.1), (4, 0.7, 0.8)]
+    best, state, _, kept = best_of(tmp_path, figures)
+    assert kept == [1, 2]
+    assert best.restore() == state.step == 2
+
+
+def test_of_equal_accuracies_the_lower_loss(tmp_path: Path) -> None:
+    figures = [(1, 0.7, 0.9), (2, 0.7, 0.8), (3, 0.7, 0.8), (4, 0.7, 0.85)]
+    best, _, _, kept = best_of(tmp_path, figures)
+    assert kept == [1, 2]
+    assert best.restore() == 2
+
+
+def test_a_resumed_run_judges_as_one_that_was_not_stopped(tmp_path: Path) -> None:
+    figures = [(1, 0.5, 1.0), (2, 0.6, 1.0), (3, 0.7, 1.0), (4, 0.8, 1.0), (5, 0.1, 1.0)]
+    _, _, lines, _ = best_of(tmp_path, figures)
+    # Killed and taken up at step 2: what was best later is still to come.
+    best, state, _, kept = best_of(tmp_path, figures[2:], lines[:2])
+    assert kept == [3, 4]
+    assert best.restore() == state.step == 4
+    # Killed after the offer and before its line was written.
+    best, state, _, kept = best_of(tmp_path, figures[3:], lines[:3])
+    assert kept == [4]
+    assert best.restore() == state.step == 4
+
+
+def test_a_damaged_best_falls_back_to_the_one_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    best, state, _, _ = best_of(tmp_path, [(1, 0.5, 1.0), (2, 0.6, 1.0)])
+    (tmp_path / "ckpt-2.index").write_bytes(b"")
+    assert best.restore() == state.step == 1
+    assert "warning" in capsys.readouterr().out
+    assert marked_steps(tmp_path) == [1]
+
+
+class Table(tf.Module):
+    """Logits that are the first two tokens."""
+
+    def logits(self, batch: ClassificationBatch) -> tf.Tensor:
+        return tf.cast(batch.input_ids, tf.float32)
+
+
+def batches(rows: list[list[int]], fill: int) -> list[ClassificationBatch]:
+    ids = tf.constant([*rows, *[[9, 9]] * fill], tf.int32)
+    weights = tf.constant([1.0] * len(rows) + [0.0] * fill)
+    zeros = tf.zeros_like(ids)
+    return [ClassificationBatch(ids, zeros, zeros, zeros[:, 0], weights)]
+
+
+def test_scores_are_in_input_order_without_the_filling() -> None:
+    order = np.array([2, 0, 1])
+    rows = batches([[0, 2], [3, 0]], 0) + batches([[0, 0]], 1)
+    scored = Scorer(Table(), 2)(Split(rows, order, np.array([0, 1, 0], np.int32)))
+    e2, e3 = np.exp(2.0), np.exp(3.0)
+    expected = [[e3 / (e3 + 1), 1 / (e3 + 1)], [0.5, 0.5], [1 / (1 + e2), e2 / (1 + e2)]]
+    np.testing.assert_allclose(scored.probabilities, expected, rtol=1e-6)
+    assert scored.confusion.tolist() == [[1, 1], [1, 0]]
+    assert scored.values["accuracy"] == pytest.approx(1 / 3)
+    table = predictions_table(scored, np.array([0, 1, 0]), ["good\tfilm", "bad\nfilm"])
+    lines = [line.split("\t") for line in table.splitlines()]
+    assert lines[0] == ["index", "label", "predicted", "p(good film)", "p(bad film)"]
+    assert lines[1][:3] == ["0", "good film", "good film"]
+    assert lines[3] == ["2", "good film", "bad film", "0.119203", "0.880797"]
+
+
+def test_one_class_only_is_warned_of() -> None:
+    warning = one_class_warning(np.array([[0, 5], [0, 7]]), ["no", "yes"])
+    assert warning is not None
+    assert "taken for 'yes'" in warning
+    assert one_class_warning(np.array([[1, 5], [0, 7]]), ["no", "yes"]) is None
+
+
+def test_mean_and_deviation_over_seeds() -> None:
+    assert over_seeds([{"macro_f1": 0.5}, {"macro_f1": 0.7}]) == (
+        "over 2 seeds: macro f1 0.6000 ± 0.1414"
+    )

@@ -1,0 +1,117 @@
+"""A run directory has one owner, says what it was made with, and holds nothing half-made."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bert_core.errors import UserError
+from loops.run_directory import RunDirectory, check_output_dir, flat
+from tests.programs import ROOT
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from loops.run_directory import RunDirectory
+run = RunDirectory(Path(sys.argv[1]))
+print("locked", flush=True)
+time.sleep(60)
+"""
+
+
+def test_another_owner_is_named_and_a_dead_one_no_obstacle(tmp_path: Path) -> None:
+    owner = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path / "run")],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+    )
+    assert owner.stdout is not None
+    owner.stdout.readline()
+    try:
+        with pytest.raises(UserError, match=f"process {owner.pid} is writing to it"):
+            RunDirectory(tmp_path / "run")
+    finally:
+        owner.kill()
+        owner.wait()
+    RunDirectory(tmp_path / "run")
+    assert (tmp_path / "run" / ".lock").read_text() == str(os.getpid())
+
+
+def test_two_in_one_process_are_two(tmp_path: Path) -> None:
+    first = RunDirectory(tmp_path)
+    with pytest.raises(UserError, match=f"process {os.getpid()}"):
+        RunDirectory(tmp_path)
+    del first
+    RunDirectory(tmp_path)
+
+
+SETTINGS = {"seed": 0, "model": {"slopes": (1.0, 0.1), "size": 128}, "corpus": "abc"}
+
+
+def test_the_same_settings_are_the_same(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    assert run.is_new
+    run.record({**SETTINGS, "num_train_steps": 5, "drift": []})
+    assert not run.is_new
+    assert run.check_same(SETTINGS, allow_drift=False) == []
+
+
+def test_the_fields_that_differ_are_listed(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    run.record({**SETTINGS, "gone": 1, "num_train_steps": 5})
+    now = {**SETTINGS, "model": {"slopes": (1.0, 0.2), "size": 128}, "new": True}
+    with pytest.raises(UserError, match="--allow_drift") as caught:
+        run.check_same(now, allow_drift=False)
+    expected = [
+        "model.slopes: [1.0, 0.1] then, [1.0, 0.2] now",
+        "gone: 1 then, None now",
+        "new: None then, True now",
+    ]
+    assert f"({'; '.join(expected)})" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert run.check_same(now, allow_drift=True) == expected
+
+
+def test_flat() -> None:
+    assert flat({"a": {"b": {"c": 1}, "d": []}, "e": 2}) == {"a.b.c": 1, "a.d": [], "e": 2}
+
+
+def test_the_command_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["run_pretrain.py"])
+    run = RunDirectory(tmp_path / "a run")
+    assert run.command("--max_bad_steps=1") == (
+        f"python run_pretrain.py '--flagfile={tmp_path}/a run/flags.txt' --max_bad_steps=1"
+    )
+
+
+def test_a_start_that_died_is_cleared(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    for name in ("config.json.tmp", "vocab.txt", "run.json.tmp", "metrics.jsonl"):
+        (tmp_path / name).write_text("half")
+    (run.logs / "train").mkdir(parents=True)
+    run.clear_unrecorded()
+    check_output_dir(tmp_path)
+    assert run.is_new
+    assert not run.logs.exists()
+    assert not run.metrics.exists()
+
+
+def test_places_that_are_no_run_directory(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("")
+    for path, message in (
+        (tmp_path / "file", "is a file"),
+        (tmp_path / "file" / "below", "cannot be written to"),
+        (tmp_path / "mine", "holds thesis.tex but no run"),
+    ):
+        with pytest.raises(UserError, match=message):
+            check_output_dir(path)
+    with pytest.raises(UserError, match="is a file"):
+        RunDirectory(tmp_path / "file")
+    check_output_dir(tmp_path / "new" / "deep")
+    (tmp_path / "mine" / "run.json").write_text(json.dumps({}))
+    check_output_dir(tmp_path / "mine")

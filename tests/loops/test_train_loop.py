@@ -1,0 +1,186 @@
+"""The loop: what it logs and when, steps that are not finite, and going on after a stop."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from bert_core.errors import RunError
+from loops import stopping
+from loops.checkpoints import marked_steps
+from loops.evaluate import Evaluator
+from loops.train_loop import train
+from tests.toy import evaluate_with, make_batches, open_toy, weights
+
+
+@pytest.fixture(autouse=True)
+def no_signal() -> None:
+    stopping._requested = 0
+
+
+def test_each_window_is_logged_once_and_evaluated_when_due(tmp_path: Path) -> None:
+    session = open_toy(tmp_path, steps=45)
+    evaluate = evaluate_with(session)
+    train(session, evaluate)
+    lines = session.recorder.metrics.lines
+    logged = [line["step"] for line in lines if line["split"] == "train"]
+    assert logged == list(range(5, 50, 5))
+    assert [line["step"] for line in lines if line["split"] == "dev"] == [20, 40, 45]
+    assert evaluate.calls == [20, 40, 45]
+    assert marked_steps(tmp_path / "checkpoints") == [30, 40, 45]
+    assert session.steps.num_traces == 1
+
+
+def test_the_logged_loss_is_the_mean_of_the_window(tmp_path: Path) -> None:
+    session = open_toy(tmp_path, steps=5)
+    # Adam moves slowly enough that the first step's loss is exact.
+    first = next(iter(make_batches()(0, 1)))
+    total, weight = session.state.model.sums(first)["loss"]
+    window = session.steps(iter(make_batches()(0, 5)), [0.0] * 5)
+    assert window["loss_sum"][0] == pytest.approx(float(total))
+    assert window["loss_weight"][0] == float(weight)
+    session.state.step.assign(0)
+    session.state.optimizer.reset()
+    train(session, evaluate_with(session))
+    (line,) = [x for x in session.recorder.metrics.lines if x["split"] == "train"]
+    assert set(line) == {"split", "step", "loss", "accuracy", "gradient_norm", "learning_rate"}
+    assert line["accuracy"] == 1.0
+
+
+def test_a_finished_run_is_finished(tmp_path: Path) -> None:
+    session = open_toy(tmp_path)
+    train(session, evaluate_with(session))
+    before = (tmp_path / "metrics.jsonl").read_bytes()
+    again = open_toy(tmp_path)
+    evaluate = evaluate_with(again)
+    train(again, evaluate)
+    assert evaluate.calls == []
+    assert (tmp_path / "metrics.jsonl").read_bytes() == before
+
+
+def test_a_bad_step_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["run_toy.py"])
+    session = open_toy(tmp_path, bad_steps=(23,))
+    with pytest.raises(RunError) as caught:
+        train(session, evaluate_with(session))
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.startswith(
+        f"step 23: loss or gradient is not finite, see {tmp_path / 'bad_batch-23.txt'}; the "
+        f"last good checkpoint is {tmp_path / 'checkpoints' / 'ckpt-20'}. To skip it: "
+        f"python run_toy.py --flagfile={tmp_path / 'flags.txt'} --max_bad_steps=1; or"
+    )
+    text = (tmp_path / "bad_batch-23.txt").read_text()
+    ids = next(iter(make_batches()(23, 24))).input_ids[0].numpy()
+    words = ["zero", "one", "two", "three", "four"]
+    assert text.startswith(f"row 0\n  {words[ids[0]]} {words[ids[1]]}\n  targets nan\nrow 1\n")
+    assert marked_steps(tmp_path / "checkpoints") == [0, 10, 20]
+    assert session.recorder.metrics.lines[-1]["step"] == 20
+
+
+def test_an_infinite_loss_with_finite_gradients_is_bad_too() -> None:
+    from bert_core.adamw_options import AdamWOptions
+    from loops.train_step import TrainState, TrainSteps
+    from tests.toy import Linear
+
+    class Overflowing(Linear):
+        def sums(self, batch, seed=None):
+            loss = tf.reduce_sum(self.w) + tf.constant(math.inf)
+            return {"loss": (loss, tf.constant(1.0))}
+
+    state = TrainState(Overflowing(), AdamWOptions())
+    before = state.model.w.numpy()
+    window = TrainSteps(state, 0, False, 4)(iter(make_batches()(0, 1)), [0.1])
+    assert np.isfinite(window["gradient_norm"][0])
+    np.testing.assert_array_equal(state.model.w.numpy(), before)
+
+
+def test_some_bad_steps_may_be_skipped_also_across_a_resume(tmp_path: Path) -> None:
+    bad = (7, 23, 24, 33)
+    session = open_toy(tmp_path, bad_steps=bad)
+    with pytest.raises(RunError, match="--max_bad_steps=1;"):
+        train(session, evaluate_with(session))
+    session = open_toy(tmp_path, bad_steps=bad, max_bad_steps=1)
+    with pytest.raises(RunError, match=r"step 23: .*--max_bad_steps=3;"):
+        train(session, evaluate_with(session))
+    session = open_toy(tmp_path, bad_steps=bad, max_bad_steps=4)
+    train(session, evaluate_with(session))
+    untouched = open_toy(tmp_path / "untouched", bad_steps=bad, max_bad_steps=4)
+    train(untouched, evaluate_with(untouched))
+    lines = session.recorder.metrics.lines
+    assert lines == untouched.recorder.metrics.lines
+    assert list(weights(session)) == list(weights(untouched))
+    assert {x["step"]: x["skipped_steps"] for x in lines if "skipped_steps" in x} == {
+        10: 1.0, 25: 2.0, 35: 1.0,
+    }  # fmt: skip
+    assert all(math.isfinite(x) for line in lines for x in line.values() if x != line["split"])
+
+
+def test_a_window_of_bad_steps_only_is_still_json(tmp_path: Path) -> None:
+    session = open_toy(tmp_path, bad_steps=tuple(range(5, 10)), max_bad_steps=5)
+    train(session, evaluate_with(session))
+    text = (tmp_path / "metrics.jsonl").read_text()
+    lines = [json.loads(line, parse_constant=pytest.fail) for line in text.splitlines()]
+    assert set(lines[1]) == {"split", "step", "learning_rate", "skipped_steps"}
+
+
+@pytest.mark.parametrize("at", [20, 40])
+def test_stopped_while_evaluating(tmp_path: Path, at: int) -> None:
+    session = open_toy(tmp_path / "run")
+
+    def evaluate(step: int) -> dict[str, float]:
+        if step == at:
+            stopping._handle(15, None)
+            Evaluator(session.state.model)(make_batches()(0, 1))
+            pytest.fail("evaluation went on")
+        return {"loss": float(tf.reduce_sum(session.state.model.w))}
+
+    with pytest.raises(stopping.Stopped):
+        train(session, evaluate)
+    assert stopping.exit_code() == 143
+    assert session.recorder.metrics.lines[-1]["split"] == "train"
+    assert marked_steps(tmp_path / "run" / "checkpoints")[-1] == at
+    stopping._requested = 0
+    resumed = open_toy(tmp_path / "run")
+    train(resumed, evaluate_with(resumed))
+    untouched = open_toy(tmp_path / "untouched")
+    train(untouched, evaluate_with(untouched))
+    assert resumed.recorder.metrics.lines == untouched.recorder.metrics.lines
+    assert list(weights(resumed)) == list(weights(untouched))
+
+
+def test_a_full_disk_is_said_with_the_way_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = open_toy(tmp_path)
+
+    def full(step: int) -> None:
+        raise OSError(28, "No space left on device", "ckpt-30.json.tmp")
+
+    train_to_20 = session.checkpoints.save
+    monkeypatch.setattr(
+        session.checkpoints, "save", lambda step: full(step) if step > 20 else train_to_20(step)
+    )
+    expected = r"No space left.*ckpt-30.*the last good checkpoint is .*ckpt-20\. Then go on by"
+    with pytest.raises(RunError, match=expected):
+        train(session, evaluate_with(session))
+
+
+def test_out_of_memory_names_a_batch_size(tmp_path: Path) -> None:
+    from bert_core.adamw_options import AdamWOptions
+    from loops.train_step import TrainState, TrainSteps
+    from tests.toy import Linear
+
+    class Huge(Linear):
+        def sums(self, batch, seed=None):
+            rows = tf.shape(batch.input_ids)[0] * 2**28  # 2^60 bytes
+            huge = tf.random.normal([rows, 2**28])
+            return {"loss": (tf.reduce_sum(huge) * tf.reduce_sum(self.w), tf.constant(1.0))}
+
+    steps = TrainSteps(TrainState(Huge(), AdamWOptions()), 0, False, batch_size=32)
+    with pytest.raises(RunError, match=r"out of memory.*try --batch_size=16 or 8") as caught:
+        steps(iter(make_batches()(0, 1)), [0.1])
+    assert "\n" not in str(caught.value)

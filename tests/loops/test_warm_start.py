@@ -1,0 +1,66 @@
+"""Weights of another run: loaded by name, all or nothing, with a report."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from bert_core.config import BertConfig
+from bert_core.errors import UserError
+from bert_core.models import Classifier, MaskedLanguageModel
+from bert_core.names import named_variables
+from loops.checkpoints import Checkpoints
+from loops.warm_start import load_run, load_weights
+
+CONFIG = BertConfig(20, 8, 1, 2, 16, max_position_embeddings=8, pooling="mean")
+
+
+def save(directory: Path, model: tf.Module, step: int = 3) -> None:
+    state = tf.Module()
+    state.model = model
+    Checkpoints(directory, state).save(step)
+
+
+def test_the_encoder_of_a_run(tmp_path: Path) -> None:
+    pretrained = MaskedLanguageModel(CONFIG, seed=1)
+    save(tmp_path / "checkpoints", pretrained)
+    classifier = Classifier(CONFIG, 3, seed=2)
+    report = load_run(classifier, tmp_path)
+    theirs, ours = named_variables(pretrained), named_variables(classifier)
+    for name in report.loaded:
+        np.testing.assert_array_equal(ours[name].numpy(), theirs[name].numpy())
+    assert set(report.loaded) == {n for n in ours if n.startswith("encoder/")}
+    assert set(report.fresh) == set(ours) - set(report.loaded)
+    assert set(report.ignored) == {n for n in theirs if n.startswith("head/")}
+    assert report.where == tmp_path / "checkpoints" / "ckpt-3"
+    lines = report.lines()
+    assert lines[0] == f"loaded {len(report.loaded)} variables"
+    assert lines[1].startswith(f"newly initialised {len(report.fresh)}: ")
+    assert lines[2].startswith(f"ignored {len(report.ignored)}: head/")
+
+
+def test_the_best_weights_come_first(tmp_path: Path) -> None:
+    save(tmp_path / "checkpoints", Classifier(CONFIG, 2, seed=1), 9)
+    save(tmp_path / "best", Classifier(CONFIG, 2, seed=2), 4)
+    assert load_run(Classifier(CONFIG, 2), tmp_path).where.name == "ckpt-4"
+
+
+def test_nothing_is_assigned_when_something_is_missing() -> None:
+    model = Classifier(CONFIG, 3, seed=2)
+    before = {n: v.numpy() for n, v in named_variables(model).items()}
+    values = {n: np.ones_like(v) for n, v in before.items()}
+    (name, *_) = (n for n in values if n.startswith("encoder/"))
+    for broken, message in (
+        ({n: v for n, v in values.items() if n != name}, f"has no {name}"),
+        ({**values, name: values[name][:1]}, f"{name} has shape"),
+    ):
+        with pytest.raises(UserError, match=message):
+            load_weights(model, broken, Path("there"))
+        for n, variable in named_variables(model).items():
+            np.testing.assert_array_equal(variable.numpy(), before[n])
+
+
+def test_a_run_that_has_saved_nothing(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no whole checkpoint"):
+        load_run(Classifier(CONFIG, 2), tmp_path)

@@ -1,0 +1,162 @@
+"""A cache entry is made once; what is damaged in it is named and made again."""
+
+import fcntl
+import json
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines import cached_store
+from pipelines.corpus_check import cache_entry, check_corpus
+from pipelines.options import CorpusOptions, StoreOptions
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> CorpusOptions:
+    (tmp_path / "corpus").mkdir()
+    lines = [f"{'abcdefgh'[i % 8]} bad {'face ' * (i % 5)}{bin(i)[2:]}" for i in range(300)]
+    (tmp_path / "corpus" / "a.txt").write_text("\n".join(lines) + "\n")
+    return CorpusOptions(tmp_path / "corpus")
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> StoreOptions:
+    return StoreOptions(tmp_path / "cache", vocab_size=200)
+
+
+def prepare(corpus: CorpusOptions, options: StoreOptions):
+    """What was prepared, and the lines that were said."""
+    said: list[str] = []
+    fingerprint = check_corpus(corpus, options, said.append)
+    return cached_store.prepare(corpus, fingerprint, options, said.append), said
+
+
+def contents(prepared) -> list:
+    streams = [prepared.store.split(name) for name in ("train", "dev")]
+    return [s.windows(np.array([0]), s.num_tokens).tobytes() for s in streams]
+
+
+def entry_of(prepared, options: StoreOptions) -> Path:
+    return cache_entry(prepared.fingerprint, options)
+
+
+def test_made_once(corpus: CorpusOptions, options: StoreOptions) -> None:
+    first, said = prepare(corpus, options)
+    assert any("learned a vocabulary" in line for line in said)
+    assert any("wrote" in line for line in said)
+    second, said = prepare(corpus, options)
+    assert not any("learned" in line or "wrote" in line for line in said)
+    assert any("300 documents" in line for line in said)
+    assert contents(first) == contents(second)
+
+
+def test_another_corpus_or_option_is_another_entry(
+    corpus: CorpusOptions, options: StoreOptions
+) -> None:
+    prepare(corpus, options)
+    prepare(corpus, StoreOptions(options.cache_dir, vocab_size=210))
+    prepare(corpus, StoreOptions(options.cache_dir, vocab_size=200, dev_fraction=0.2))
+    with (corpus.corpus_dir / "a.txt").open("a") as file:
+        file.write("one more document\n")
+    prepare(corpus, options)
+    assert len(list(options.cache_dir.iterdir())) == 4
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-3])
+
+
+def _flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-5] ^= 1
+    path.write_bytes(data)
+
+
+def _claim(**values) -> Callable[[Path], None]:
+    def change(path: Path) -> None:
+        path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "named"),
+    [
+        ("store/train-00000.npy", _cut, "train-00000.npy"),
+        ("store/train-00000.npy", _flip, "train-00000.npy"),
+        ("store/train-00000.npy", Path.unlink, "train-00000.npy"),
+        ("store/manifest.json", _cut, "manifest.json"),
+        ("store/manifest.json", _claim(format_version=0), "format_version"),
+        ("store/manifest.json", _claim(vocabulary_sha256="x"), "vocabulary_sha256"),
+        ("store/manifest.json", _claim(corpus_fingerprint="x"), "corpus_fingerprint"),
+        ("vocab-*.txt", _cut, "vocab-"),
+        ("vocab-*.txt", _flip, "vocab-"),
+    ],
+)
+def test_damage_is_named_and_repaired(
+    corpus: CorpusOptions, options: StoreOptions, file: str, damage: Callable, named: str
+) -> None:
+    first, _ = prepare(corpus, options)
+    whole = contents(first)  # now, as the file is mapped into memory
+    (path,) = entry_of(first, options).glob(file)
+    damage(path)
+    second, said = prepare(corpus, options)
+    (warning,) = (line for line in said if "warning" in line)
+    assert named in warning
+    assert "\n" not in warning
+    assert second.vocabulary == first.vocabulary
+    assert contents(second) == whole
+    assert not any("warning" in line for line in prepare(corpus, options)[1])
+
+
+def test_killed_right_after_the_store_was_put_in_place(
+    corpus: CorpusOptions, options: StoreOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*arguments, **more) -> None:
+        build(*arguments, **more)
+        raise KeyboardInterrupt
+
+    build = cached_store.build_store
+    monkeypatch.setattr(cached_store, "build_store", killed)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(corpus, options)
+    monkeypatch.undo()
+    _, said = prepare(corpus, options)
+    assert any("300 documents" in line for line in said)
+    assert not any("wrote" in line for line in said)
+
+
+def test_a_store_half_replaced(corpus: CorpusOptions, options: StoreOptions) -> None:
+    """Killed between the two renames: neither old nor half-made data is left or used."""
+    first, _ = prepare(corpus, options)
+    entry = entry_of(first, options)
+    (entry / "store").rename(entry / "store.old")
+    second, said = prepare(corpus, options)
+    assert any("wrote" in line for line in said)
+    assert contents(second) == contents(first)
+    assert not (entry / "store.old").exists()
+
+
+def test_two_at_once_take_turns(corpus: CorpusOptions, options: StoreOptions) -> None:
+    first, _ = prepare(corpus, options)
+    entry = entry_of(first, options)
+    assert (entry / ".lock").read_text() == str(os.getpid())
+    said: list[str] = []
+    waiting = threading.Thread(
+        target=cached_store.prepare,
+        args=(corpus, first.fingerprint, options, said.append),
+    )
+    with (entry / ".lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        waiting.start()
+        deadline = time.monotonic() + 30
+        while not said and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert said == [f"process {os.getpid()} prepares {entry}; waiting for it"]
+    waiting.join(30)
+    assert any("token store" in line for line in said)

@@ -1,0 +1,104 @@
+"""Bad input is one line, exit code 2, no traceback, nothing written, before long work."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.bad_input_cases import (
+    CONFIG_CASES,
+    CORPUS,
+    CORPUS_CASES,
+    FINETUNE,
+    VOCABULARY_CASES,
+    Case,
+    Files,
+)
+from tests.bad_input_programs import CHECKPOINT_CASES, EXAMPLE_CASES, FLAG_CASES, PATH_CASES
+from tests.programs import Ended, Zygote
+
+CASES = [
+    *(CORPUS_CASES + VOCABULARY_CASES + CONFIG_CASES + FLAG_CASES),
+    *(PATH_CASES + EXAMPLE_CASES + CHECKPOINT_CASES),
+]
+
+
+@pytest.fixture(scope="session")
+def starter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
+    """Runs programs up to where they would import TensorFlow, the first long work."""
+    process = Zygote(tmp_path_factory.mktemp("starter"), "--without_tensorflow")
+    yield process
+    process.close()
+
+
+def lay_out(files: Files, here: Path) -> None:
+    for name, content in files.items():
+        path = here / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, str):
+            path.symlink_to(content)
+        elif content is not None:
+            path.write_bytes(content if isinstance(content, bytes) else content())
+
+
+def all_below(here: Path) -> dict[str, tuple[int, int]]:
+    """Every path with its size and time of change."""
+    found = {path: path.lstat() for path in here.rglob("*")}
+    return {str(path): (stat.st_size, stat.st_mtime_ns) for path, stat in found.items()}
+
+
+def run(case: Case, here: Path, starter: Zygote) -> Ended:
+    arguments = [argument.replace("{here}", str(here)) for argument in case.arguments]
+    return starter.run(case.program, *arguments)
+
+
+def test_there_are_many_cases_and_each_has_a_name_of_its_own() -> None:
+    assert len(CASES) >= 60
+    assert len({name for name, _ in CASES}) == len(CASES)
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=name) for name, case in CASES])
+def test_bad_input(case: Case, tmp_path: Path, starter: Zygote) -> None:
+    lay_out(case.files, tmp_path)
+    before = all_below(tmp_path)
+    ended = run(case, tmp_path, starter)
+    assert ended.status == 2, ended.output
+    assert ended.output.count("\n") == 1, ended.output
+    assert ended.output.startswith(f"{case.program}: ")
+    for text in case.says:
+        assert text in ended.output
+    assert len(ended.output) < 700
+    assert all_below(tmp_path) == before
+
+
+LABELS_OUT_OF_ORDER = b"text,label\na,9\nb,0\nc,9\nd,10\ne,0\nf,10\n"
+FINE = {
+    "pretrain": Case("run_pretrain.py", CORPUS, ("--corpus_dir={here}/corpus",), ()),
+    "bad text replaced": Case(
+        "run_pretrain.py",
+        {"corpus/a.txt": b"a\n\xff\0\n"},
+        ("--corpus_dir={here}/corpus", "--on_bad_text=replace"),
+        (),
+    ),
+    "labels out of order": Case(
+        "run_finetune.py",
+        {**FINETUNE, "t.csv": LABELS_OUT_OF_ORDER},
+        ("--init_checkpoint={here}/start", "--train_file={here}/t.csv", "--max_seq_length=16"),
+        (),
+    ),
+    "predict": Case(
+        "run_predict.py", FINETUNE, ("--checkpoint={here}/start", "--fill_mask=[MASK]"), ()
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FINE)
+def test_good_input_gets_to_the_long_work(name: str, tmp_path: Path, starter: Zygote) -> None:
+    """So that no case above passes because everything is refused."""
+    case = FINE[name]
+    lay_out(case.files, tmp_path)
+    here = ("--output_dir={here}/run",) if "predict" not in case.program else ()
+    cache = ("--cache_dir={here}/cache",) if "pretrain" in case.program else ()
+    case = case._replace(arguments=(*case.arguments, *here, *cache))
+    ended = run(case, tmp_path, starter)
+    assert (ended.status, ended.output) == (1, "would import TensorFlow now\n")
