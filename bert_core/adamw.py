@@ -46,7 +46,7 @@ class AdamW(tf.Module):
         step: tf.Tensor,
         learning_rate: tf.Tensor,
     ) -> None:
-        """One update; `step` (int64) counts the updates already made.
+        """One update; `step` (int64) counts the steps taken, skipped ones too.
 
         Biases and LayerNorm's gamma and beta, all of rank 1, are not decayed.
         """

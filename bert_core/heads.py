@@ -32,8 +32,7 @@ class Pooler(tf.Module):
 
     def __call__(self, x: tf.Tensor, input_mask: tf.Tensor) -> tf.Tensor:
         """[B * S, H] -> [B, H]."""
-        first = tf.reshape(x, [*tf.unstack(tf.shape(input_mask)), x.shape[1]])[:, 0]
-        return tf.tanh(self.dense(first))
+        return tf.tanh(self.dense(_rows(x, input_mask)[:, 0]))
 
 
 class MeanPooler(tf.Module):
@@ -42,11 +41,15 @@ class MeanPooler(tf.Module):
     def __call__(self, x: tf.Tensor, input_mask: tf.Tensor) -> tf.Tensor:
         """[B * S, H] -> [B, H]."""
         mask = tf.cast(input_mask, x.dtype)  # [B, S]
-        rows = tf.reshape(x, [*tf.unstack(tf.shape(mask)), x.shape[1]])
-        total = tf.reduce_sum(rows * mask[:, :, tf.newaxis], axis=1)
+        total = tf.reduce_sum(_rows(x, mask) * mask[:, :, tf.newaxis], axis=1)
         return total / tf.maximum(tf.reduce_sum(mask, axis=1, keepdims=True), 1.0)
 
 
 def pooler(init: Initializer, config: BertConfig) -> Pooler | MeanPooler:
     """The pooler that `config.pooling` names."""
     return Pooler(init, config) if config.pooling == "cls" else MeanPooler(name="pooler")
+
+
+def _rows(x: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """[B * S, H] -> [B, S, H], B and S being the mask's."""
+    return tf.reshape(x, [*tf.unstack(tf.shape(mask)), x.shape[1]])

@@ -53,8 +53,13 @@ def canonical(name: str) -> str:
     return f"bert.{name}" if name.startswith(("embeddings.", "encoder.", "pooler.")) else name
 
 
-def why_skipped(name: str, config: Mapping[str, Any], has_pooler: bool) -> str | None:
-    """Why a tensor, by its canonical name, is not wanted; None when it may be."""
+def why_skipped(
+    name: str, config: Mapping[str, Any], has_pooler: bool, num_outputs: int
+) -> str | None:
+    """Why a tensor, by its canonical name, is not wanted; None when it may be.
+
+    num_outputs: of the file's classifier.
+    """
     if name in ("bert.embeddings.position_ids", "bert.embeddings.token_type_ids"):
         return "a constant"
     if name.startswith("cls.seq_relationship."):
@@ -68,6 +73,6 @@ def why_skipped(name: str, config: Mapping[str, Any], has_pooler: bool) -> str |
         return "a classifier without BERT's pooler"
     if config.get("problem_type") not in (None, "single_label_classification"):
         return f"problem_type is {config['problem_type']!r}"
-    if len(config.get("id2label") or "01") == 1:
+    if num_outputs == 1:
         return "a single output, which is a regression"
     return None

@@ -111,11 +111,12 @@ def _spelled(
     has_pooler = any(
         names.canonical(x).startswith(names.PREFIXES["pooler"]) for x in file.shapes
     )
+    num_outputs = (file.shapes.get("classifier.weight") or (0,))[0]
     spelled: dict[str, str] = {}
     report = []
     for actual in sorted(file.shapes):
         name = names.canonical(actual)
-        reason = names.why_skipped(name, config, has_pooler)
+        reason = names.why_skipped(name, config, has_pooler, num_outputs)
         if reason is not None:
             report.append(skipped(actual, reason))
         elif name in spelled:

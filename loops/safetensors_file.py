@@ -82,7 +82,7 @@ def write_safetensors(path: Path, tensors: Mapping[str, np.ndarray]) -> None:
         start, end = end, end + tensors[name].nbytes
         shape = list(tensors[name].shape)
         header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [start, end]}
-    text = json.dumps(header).encode()
+    text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # tensors start at a multiple of 8
     with path.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)

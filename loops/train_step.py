@@ -37,7 +37,7 @@ class TrainSteps:
 
     def __init__(self, state: TrainState, seed: int, jit_compile: bool, batch_size: int):
         self.num_traces = 0
-        self._columns: list[str] = []
+        self._columns: list[str] = []  # of the rows; set when traced
         self._state = state
         self._seed = seed
         self._batch_size = batch_size  # of all batches, to name when memory runs out

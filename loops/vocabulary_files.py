@@ -55,7 +55,7 @@ def _checked_config(path: Path, otherwise: bool | None) -> bool | None:
     """do_lower_case; UserError for a setting that Tokenizer would not follow."""
     values = read_json(path)
     lower_case = values.get("do_lower_case", otherwise)
-    if lower_case not in (True, False, None):
+    if not isinstance(lower_case, bool | None):
         raise UserError(f"{path}: do_lower_case must be true or false, not {lower_case!r}")
     allowed = {**_AS_IN_BERT, "strip_accents": (lower_case, None)}
     for field, fitting in allowed.items():
@@ -77,11 +77,13 @@ def _read_fast(path: Path) -> tuple[tuple[str, ...], bool | None]:
     added = values.get("added_tokens") or []
     if not isinstance(ids, dict) or not isinstance(added, list):
         raise UserError(f"{path}: has no vocabulary; add BERT's vocab.txt")
-    ids = ids | {x["content"]: x["id"] for x in added if isinstance(x, dict) and "id" in x}
+    entries = [x for x in added if isinstance(x, dict) and isinstance(x.get("content"), str)]
+    ids = ids | {x["content"]: x.get("id") for x in entries}
     tokens = {index: token for token, index in ids.items() if type(index) is int}
     if sorted(tokens) != list(range(len(ids))):
         raise UserError(f"{path}: the ids of its vocabulary are not 0, 1, 2, ...; repair it")
     if any("\n" in token or "\r" in token for token in ids):
         raise UserError(f"{path}: has a token of two lines, which vocab.txt cannot hold")
     lower_case = normalizer.get("lowercase") if isinstance(normalizer, dict) else None
+    lower_case = lower_case if isinstance(lower_case, bool) else None
     return tuple(tokens[i] for i in range(len(ids))), lower_case
