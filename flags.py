@@ -497,8 +497,14 @@ def output_dir() -> Path:
 
 
 def as_flagfile() -> str:
-    """The command line, one flag a line, to be given as --flagfile."""
-    return "".join(f"{argument}\n" for argument in sys.argv[1:])
+    """The command line, one flag a line, to be given as --flagfile.
+
+    Flagfiles in it are spelled out: one may be the very file this is written to.
+    """
+    arguments = FLAGS.read_flags_from_files(sys.argv[1:])
+    # To go on under other settings is allowed once, not from then on.
+    lasting = [x for x in arguments if x.lstrip("-").partition("=")[0] != "allow_drift"]
+    return "".join(f"{argument}\n" for argument in lasting)
 
 
 def _path(name: str) -> Path | None:

@@ -94,7 +94,8 @@ def finetune(
     if flags.FLAGS.from_scratch:
         print(f"random weights in the shape of {start}")
     else:
-        loaded = load_run(model, start)
+        left = () if same_labels(start, data.names) else ("output/",)
+        loaded = load_run(model, start, left=left)
         source = str(loaded.where)
         print("\n".join([f"weights only from {source}:", *loaded.lines()]))
     run = RunDirectory(path)
@@ -113,6 +114,14 @@ def finetune(
     train(session, evaluate)
     print(f"best on dev at step {best.restore():,}")
     return report(session, scorer, vocabulary, data, seed)
+
+
+def same_labels(start: Path, names: list[str]) -> bool:
+    """Whether `start` classifies into these very classes, so that its last layer serves."""
+    from loops.portable import read_lines
+
+    labels = start / "labels.txt"
+    return labels.exists() and list(read_lines(labels)) == names
 
 
 def plan(model: Any, source: str, vocabulary: Any, data: Any, seed: int) -> Any:

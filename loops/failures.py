@@ -34,5 +34,6 @@ def memory_errors(batch_size: int) -> Iterator[None]:
 
 
 def _first_line(error: tf.errors.OpError) -> str:
-    lines = [line for line in error.message.splitlines() if line.strip()]
-    return lines[0].strip() if lines else type(error).__name__
+    lines = [line.strip() for line in error.message.splitlines()]
+    told = [line for line in lines if line and line != "Graph execution error:"]
+    return told[0] if told else type(error).__name__

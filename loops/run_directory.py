@@ -22,7 +22,7 @@ from typing import Any
 
 from bert_core.config import BertConfig, read_config
 from bert_core.errors import UserError
-from loops.files import write_whole
+from loops.files import naming, write_whole
 
 # A start that died before run.json was written may leave these.
 _LEFT_BY_A_DEAD_START = (
@@ -64,9 +64,9 @@ class RunDirectory:
             raise UserError(
                 f"--output_dir={path}: process {owner} is writing to it; wait or stop it"
             ) from None
-        self._lock.truncate(0)
-        self._lock.write(str(os.getpid()))
-        self._lock.flush()
+        with naming(path / ".lock"):
+            os.ftruncate(self._lock.fileno(), 0)
+            os.write(self._lock.fileno(), str(os.getpid()).encode())
         self.path = path
         self.checkpoints = path / "checkpoints"
         self.best = path / "best"

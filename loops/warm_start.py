@@ -58,11 +58,18 @@ def load_weights(
 
 
 def load_run(
-    model: tf.Module, run: Path, required: tuple[str, ...] = ("encoder/",)
+    model: tf.Module,
+    run: Path,
+    required: tuple[str, ...] = ("encoder/",),
+    left: tuple[str, ...] = (),
 ) -> LoadReport:
-    """Loads the newest whole checkpoint of a run directory; the best one, if it has one."""
+    """Loads the newest whole checkpoint of a run directory; the best one, if it has one.
+
+    Variables whose names start with one of `left` stay as they are in the model.
+    """
     prefix = newest_checkpoint(run)
-    return load_weights(model, read_variables(prefix), prefix, required)
+    values = {k: v for k, v in read_variables(prefix).items() if not k.startswith(left)}
+    return load_weights(model, values, prefix, required)
 
 
 def newest_checkpoint(run: Path) -> Path:

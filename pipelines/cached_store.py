@@ -84,9 +84,8 @@ def _take_turns(lock: TextIO, entry: Path, say: Say) -> None:
         say(f"process {lock.read().strip()} prepares {entry}; waiting for it")
         fcntl.flock(lock, fcntl.LOCK_EX)
     with disk_errors(entry):
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
+        os.ftruncate(lock.fileno(), 0)
+        os.write(lock.fileno(), str(os.getpid()).encode())
 
 
 def _vocabulary(

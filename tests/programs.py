@@ -62,7 +62,7 @@ class Program:
             if not self.alive():
                 return False
             assert time.monotonic() < deadline, self.output
-            time.sleep(0.0005)
+            time.sleep(0.001)
         return True
 
     def send(self, number: int) -> None:

@@ -1,8 +1,10 @@
 """The faults of machines and people, on the programs themselves."""
 
 import fcntl
+import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from loops.metrics_log import last_of
 from loops.run_directory import RunDirectory
 from tests.programs import (
     ROOT,
@@ -149,6 +152,26 @@ def test_a_run_of_other_settings(zygote: Zygote, data: Path, untouched: Runs) ->
         assert difference in line
     assert "--allow_drift" in line
     assert (untouched.pretrain / "run.json").read_bytes() == before
+
+
+def test_other_settings_on_purpose(zygote: Zygote, untouched: Runs, tmp_path: Path) -> None:
+    """Allowed once, recorded, and from then on the settings of the run."""
+    run = tmp_path / "run"
+    shutil.copytree(untouched.pretrain, run)
+    flagfile = run / "flags.txt"
+    flagfile.write_text(flagfile.read_text().replace(str(untouched.pretrain), str(run)))
+    command = ["run_pretrain.py", f"--flagfile={flagfile}"]
+    more = ["--num_train_steps=65", "--allow_drift"]
+    ended = zygote.run(*command, *more)
+    assert ended.status == 0, ended.output
+    assert "warning: going on although length.num_train_steps: 60 then, 65 now" in ended.output
+    record = json.loads((run / "run.json").read_text())
+    assert [entry["step"] for entry in record["drift"]] == [60]
+    assert record["num_train_steps"] == 65
+    assert last_of(run / "metrics.jsonl", "dev")["step"] == 65
+    ended = zygote.run(*command)
+    assert ended.status == 0, ended.output
+    assert "warning: going on" not in ended.output
 
 
 def test_a_rate_at_which_training_explodes(

@@ -16,6 +16,7 @@ from loops import google_files, huggingface_files, run_files
 from loops.checkpoints import Checkpoints
 from loops.classification import BestWeights
 from loops.options import FORMATS
+from loops.run_directory import has_pooler
 from loops.safetensors_file import SafetensorsFile
 from loops.train_step import TrainState
 from loops.warm_start import load_run
@@ -61,6 +62,17 @@ def test_a_run_that_came_with_a_conversion(converted: dict[str, Path]) -> None:
     assert config.pooling == "cls"
     for model in (MaskedLanguageModel(config), Classifier(config, 3)):
         assert load_run(model, run).fresh == []
+
+
+def test_who_has_a_pooler(converted: dict[str, Path], theirs: Path, tmp_path: Path) -> None:
+    assert has_pooler(converted["run"])
+    removed = {"bert__pooler__dense__weight": None, "bert__pooler__dense__bias": None}
+    edit_tensors(theirs / "model.safetensors", **removed)
+    transform("huggingface", "run", theirs, tmp_path / "without")
+    assert not has_pooler(tmp_path / "without")
+    pretrained = Path(shutil.copytree(converted["run"], tmp_path / "pretrained"))
+    edit(pretrained / "run.json", program="pretrain")  # says "cls" but has trained none
+    assert not has_pooler(pretrained)
 
 
 @pytest.mark.parametrize("keeps_best", [False, True])

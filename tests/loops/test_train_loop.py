@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from bert_core.adamw_options import AdamWOptions
 from bert_core.errors import RunError
 from loops import stopping
 from loops.checkpoints import marked_steps
 from loops.evaluate import Evaluator
 from loops.train_loop import train
-from tests.toy import evaluate_with, make_batches, open_toy, weights
+from loops.train_step import TrainState, TrainSteps
+from tests.toy import Linear, evaluate_with, make_batches, open_toy, weights
 
 
 @pytest.fixture(autouse=True)
@@ -82,10 +84,6 @@ def test_a_bad_step_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_an_infinite_loss_with_finite_gradients_is_bad_too() -> None:
-    from bert_core.adamw_options import AdamWOptions
-    from loops.train_step import TrainState, TrainSteps
-    from tests.toy import Linear
-
     class Overflowing(Linear):
         def sums(self, batch, seed=None):
             loss = tf.reduce_sum(self.w) + tf.constant(math.inf)
@@ -169,11 +167,25 @@ def test_a_full_disk_is_said_with_the_way_to_go_on(
         train(session, evaluate_with(session))
 
 
-def test_out_of_memory_names_a_batch_size(tmp_path: Path) -> None:
-    from bert_core.adamw_options import AdamWOptions
-    from loops.train_step import TrainState, TrainSteps
-    from tests.toy import Linear
+def test_out_of_memory_names_a_batch_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(*arguments) -> None:
+        message = "Graph execution error:\n\nOOM when allocating tensor with shape[4,2]\n at"
+        raise tf.errors.ResourceExhaustedError(None, None, message)
 
+    session = open_toy(tmp_path)
+    monkeypatch.setattr(session.steps, "_many_steps", exhausted)
+    with pytest.raises(RunError) as caught:
+        train(session, evaluate_with(session))
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "out of memory with --batch_size=4 (OOM when allocating tensor with" in message
+    assert "try --batch_size=2 or 1; the last good checkpoint is" in message
+
+
+@pytest.mark.soak  # TensorFlow waits ten seconds for memory to come free
+def test_memory_that_is_really_exhausted() -> None:
     class Huge(Linear):
         def sums(self, batch, seed=None):
             rows = tf.shape(batch.input_ids)[0] * 2**28  # 2^60 bytes

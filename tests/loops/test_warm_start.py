@@ -46,6 +46,15 @@ def test_the_best_weights_come_first(tmp_path: Path) -> None:
     assert load_run(Classifier(CONFIG, 2), tmp_path).where.name == "ckpt-4"
 
 
+def test_what_is_left_stays_as_it_was(tmp_path: Path) -> None:
+    save(tmp_path / "checkpoints", Classifier(CONFIG, 2, seed=1))
+    model = Classifier(CONFIG, 3, seed=2)  # which the other's last layer would not fit
+    before = named_variables(model)["output/kernel"].numpy()
+    report = load_run(model, tmp_path, left=("output/",))
+    assert set(report.fresh) == {"output/kernel", "output/bias"}
+    np.testing.assert_array_equal(named_variables(model)["output/kernel"].numpy(), before)
+
+
 def test_nothing_is_assigned_when_something_is_missing() -> None:
     model = Classifier(CONFIG, 3, seed=2)
     before = {n: v.numpy() for n, v in named_variables(model).items()}
