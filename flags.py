@@ -318,6 +318,16 @@ def labelled_files() -> dict[str, Path | None]:
     return {"train": train, "dev": _path("dev_file"), "test": _path("test_file")}
 
 
+def reads_dataset() -> bool:
+    """Whether --dataset is given, and no file of one's own beside it."""
+    if not FLAGS.dataset:
+        return False
+    for name in ("train_file", "dev_file", "test_file"):
+        if FLAGS[name].value:
+            raise UserError(f"--dataset and --{name}: give the one or the other")
+    return True
+
+
 def num_seeds() -> int:
     if not 1 <= FLAGS.num_seeds <= 1000:
         raise UserError(f"--num_seeds={FLAGS.num_seeds}: must be at least 1, at most 1000")

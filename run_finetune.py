@@ -29,6 +29,7 @@ def main() -> None:
     start, output_dir = flags.init_checkpoint(), flags.output_dir()
     columns, options = flags.examples_options(), flags.classification_options(flags.FLAGS.seed)
     num_seeds, dev_share = flags.num_seeds(), flags.dev_share()
+    from_dataset = flags.reads_dataset()
     runtime = flags.training_options(1.0, num_epochs=DEFAULT_EPOCHS).runtime
     from loops import run_directory, startup
 
@@ -46,7 +47,7 @@ def main() -> None:
 
     lower_case = run_directory.read_lower_case(start)
     vocabulary = read_vocabulary(start / "vocab.txt", lower_case, config.vocab_size)
-    if flags.FLAGS.dataset is None:  # own files are checked before TensorFlow takes its time
+    if not from_dataset:  # own files are checked before TensorFlow takes its time
         labelled = read_labelled(flags.labelled_files(), columns, dev_share)
         startup.start_tensorflow(runtime)
     else:

@@ -146,7 +146,7 @@ def _start(run: RunDirectory, plan: Plan, state: TrainState, steps: TrainSteps) 
 def _num_steps(run: RunDirectory, plan: Plan, state: TrainState, steps: TrainSteps) -> int:
     """As recorded, unless drift to another length is allowed."""
     recorded, wanted = run.recorded(), plan.training.length
-    if recorded["length"] == dataclasses.asdict(wanted):
+    if recorded.get("length") == dataclasses.asdict(wanted):
         return recorded["num_train_steps"]
     measured = wanted.max_minutes is not None
     seconds = length.seconds_a_step(state, steps, plan.make_batches) if measured else 0.0

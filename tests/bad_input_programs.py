@@ -129,6 +129,11 @@ def labelled(name: str, content: object, *says: str, suffix: str = "jsonl"):
 
 
 EXAMPLE_CASES = [
+    finetune(
+        "a dataset and a file",
+        "--dataset=imdb_reviews",
+        says="--dataset and --train_file: give the one or the other",
+    ),
     finetune("no train file", "--train_file=", says="--train_file is missing"),
     finetune(
         "missing file", "--train_file={here}/no.csv", says="no.csv: cannot be read (No such"
