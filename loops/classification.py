@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from bert_core import scores
-from loops.checkpoints import Checkpoints
+from loops.checkpoints import Checkpoints, marked_steps
 from loops.evaluate import Predictor
 
 
@@ -59,6 +59,7 @@ class BestWeights:
     def __init__(self, directory: Path, model: tf.Module, lines: list[dict[str, Any]]):
         self._weights = tf.Module()
         self._weights.model = model
+        self._directory = directory
         self._checkpoints = Checkpoints(directory, self._weights, max_to_keep=2)
         self._lines = lines
         last = max((line["step"] for line in lines), default=-1)
@@ -67,7 +68,8 @@ class BestWeights:
     def offer(self, step: int, values: dict[str, float]) -> bool:
         """Saves the weights if `values` beat all dev lines so far; says whether."""
         earlier = [_rank(x) for x in self._lines if x["split"] == "dev" and x["step"] < step]
-        if earlier and _rank(values) <= max(earlier):
+        # Taken up under other settings, a run may not come to its best again.
+        if earlier and _rank(values) <= max(earlier) and marked_steps(self._directory):
             return False
         self._checkpoints.save(step)
         return True

@@ -69,9 +69,8 @@ def prepare(
             )
         else:
             say(f"token store {entry / 'store'}")
-    if (entry / "summary.txt").exists():
-        for line in (entry / "summary.txt").read_text(encoding="utf-8").splitlines():
-            say(line)
+    for line in (entry / "summary.txt").read_text(encoding="utf-8").splitlines():
+        say(line)
     return PreparedCorpus(vocabulary, store, corpus_fingerprint)
 
 

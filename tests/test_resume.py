@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import itertools
 import random
 import signal
 import time
@@ -115,9 +116,9 @@ def campaign(
         command = pretrain_command(data, run, cache)
         if task == "finetune":
             command = finetune_command(data, untouched.pretrain, run)
-        while True:
+        for start in itertools.count():
             before = half_written(run, cache)
-            at_write = not run.exists() or chooser.random() < 0.3
+            at_write = start == 0 or chooser.random() < 0.3
             moment = writing(run, cache) if at_write else at_random(chooser, run, seconds)
             program = zygote.start(*command)
             if killed == kills or not program.until(moment):

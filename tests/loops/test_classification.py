@@ -62,6 +62,14 @@ def test_a_resumed_run_judges_as_one_that_was_not_stopped(tmp_path: Path) -> Non
     assert best.restore() == state.step == 4
 
 
+def test_what_was_best_later_is_not_when_it_does_not_come_again(tmp_path: Path) -> None:
+    figures = [(1, 0.5, 1.0), (2, 0.6, 1.0), (3, 0.7, 1.0), (4, 0.8, 1.0)]
+    _, _, lines, _ = best_of(tmp_path, figures)
+    best, state, _, kept = best_of(tmp_path, [(3, 0.4, 1.0), (4, 0.3, 1.0)], lines[:2])
+    assert kept == [3]
+    assert best.restore() == state.step == 3
+
+
 def test_a_damaged_best_falls_back_to_the_one_before(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
