@@ -17,10 +17,13 @@ class MlmHead(tf.Module):
         self.bias = init.zeros("bias", [config.vocab_size])
         self._activation = activation(config.hidden_act)
 
+    def transformed(self, x: tf.Tensor) -> tf.Tensor:
+        """[M, H] vectors of the predicted positions -> [M, H], to meet the embeddings."""
+        return self.norm(self._activation(self.transform(x)))
+
     def __call__(self, x: tf.Tensor, word_embeddings: tf.Tensor) -> tf.Tensor:
         """[M, H] vectors of the predicted positions, [V, H] -> logits [M, V]."""
-        x = self.norm(self._activation(self.transform(x)))
-        return tf.matmul(x, word_embeddings, transpose_b=True) + self.bias
+        return tf.matmul(self.transformed(x), word_embeddings, transpose_b=True) + self.bias
 
 
 class Pooler(tf.Module):

@@ -10,7 +10,7 @@ from bert_core.config import BertConfig
 from bert_core.encoder import Encoder
 from bert_core.heads import MlmHead, pooler
 from bert_core.layers import Dense, Initializer, dropout, fold_in
-from bert_core.losses import Sums, cross_entropy
+from bert_core.losses import Sums, cross_entropy, tied_cross_entropy
 
 
 class MaskedLanguageModel(tf.Module):
@@ -25,21 +25,23 @@ class MaskedLanguageModel(tf.Module):
 
     def logits(self, batch: MlmBatch, seed: tf.Tensor | None = None) -> tf.Tensor:
         """[B * P, V] for the masked positions, row after row."""
-        x = self.encoder(batch.input_ids, seed=seed)
-        return self.head(self._gather(x, batch), self.encoder.embeddings.word)
+        return self.head(self._masked_vectors(batch, seed), self.encoder.embeddings.word)
 
     def sums(self, batch: MlmBatch, seed: tf.Tensor | None = None) -> Sums:
         """The masked tokens' "loss" in nats and "masked_accuracy"."""
-        loss, accuracy = cross_entropy(
-            self.logits(batch, seed),
+        loss, accuracy = tied_cross_entropy(
+            self.head.transformed(self._masked_vectors(batch, seed)),
+            self.encoder.embeddings.word,
+            self.head.bias,
             tf.reshape(batch.masked_lm_ids, [-1]),
             tf.reshape(batch.masked_lm_weights, [-1]),
         )
         return {"loss": loss, "masked_accuracy": accuracy}
 
-    def _gather(self, x: tf.Tensor, batch: MlmBatch) -> tf.Tensor:
-        """[B * S, H] -> [B * P, H]: the head's product is over V columns, so it is
-        made for the masked positions only."""
+    def _masked_vectors(self, batch: MlmBatch, seed: tf.Tensor | None) -> tf.Tensor:
+        """[B * P, H]: the head's product is over V columns, so it is made for the
+        masked positions only."""
+        x = self.encoder(batch.input_ids, seed=seed)  # [B * S, H]
         batch_size, seq_length = tf.unstack(tf.shape(batch.input_ids))
         row_starts = tf.range(batch_size)[:, tf.newaxis] * seq_length  # [B, 1]
         return tf.gather(x, tf.reshape(batch.masked_lm_positions + row_starts, [-1]))
