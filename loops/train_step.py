@@ -73,8 +73,7 @@ class TrainSteps:
 
         def apply() -> None:
             scale = clip_scale(norm, state.optimizer.options.clip_norm)
-            clipped = [g * scale for g in gradients]
-            state.optimizer.apply(variables, clipped, state.step, learning_rate)
+            state.optimizer.apply(variables, gradients, state.step, learning_rate, scale)
 
         finite = tf.math.is_finite(loss) & tf.math.is_finite(norm)
         tf.cond(finite, apply, lambda: None)

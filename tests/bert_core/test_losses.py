@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from bert_core.losses import cross_entropy
+from bert_core.losses import cross_entropy, tied_cross_entropy
 from tests import oracles
 from tests.small_bert import MODES, assert_close
 
@@ -44,3 +45,40 @@ def test_rows_of_weight_0_count_for_nothing():
     whole = cross_entropy(logits, labels, weights)
     part = cross_entropy(logits[:3], labels[:3], weights[:3])
     assert_close(whole, part, 1e-6)
+
+
+@pytest.mark.parametrize("mode", ["eager", "function"])
+@pytest.mark.parametrize("spread", [1.0, 60.0])  # 60: most probabilities are 0 in float32
+def test_tied_cross_entropy_is_the_plain_one_with_its_gradients(mode, spread):
+    rng = np.random.default_rng(2)
+    x, table = spread * rng.standard_normal((9, 6)), rng.standard_normal((11, 6))
+    bias = rng.standard_normal(11)
+    labels = np.array([0, 3, 3, 10, 7, 1, 0, 5, 3], np.int32)
+    weights = np.array([1, 1, 0.5, 0, 1, 2, 1, 1, 1], np.float32)
+
+    def values(loss_of, *inputs):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            loss, accuracy = loss_of(*inputs)
+        # Of half the loss, as the gradient must carry what comes down to it.
+        return [*loss, *accuracy, *tape.gradient(loss, inputs, [0.5, 0.0])]
+
+    def plain(x, table, bias):
+        logits = tf.matmul(x, table, transpose_b=True) + bias
+        return cross_entropy(logits, labels, weights)
+
+    def tied(x, table, bias):
+        return tied_cross_entropy(x, table, bias, labels, weights)
+
+    inputs = [tf.constant(a, tf.float32) for a in (x, table, bias)]
+    wanted = values(plain, *inputs)
+    got = MODES[mode](lambda *inputs: values(tied, *inputs))(*inputs)
+    for one, other in zip(got, wanted, strict=True):
+        assert_close(one, other)
+
+
+def test_tied_cross_entropy_of_logits_beyond_exp():
+    x = np.array([[1e4], [-1e4]], np.float32)
+    table, bias = np.array([[1.0], [0.0], [-1.0]], np.float32), np.zeros(3, np.float32)
+    loss, accuracy = tied_cross_entropy(x, table, bias, np.array([2, 2]), np.ones(2, "f4"))
+    assert [float(v) for v in (*loss, *accuracy)] == [2e4, 2, 1, 2]
