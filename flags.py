@@ -382,6 +382,11 @@ def training_flags() -> None:
     flags.DEFINE_integer("num_train_steps", None, "Optimiser steps.")
     flags.DEFINE_float("num_epochs", None, "Passes over the training data instead.")
     flags.DEFINE_float("max_minutes", None, "Or minutes; the first steps are measured.")
+    flags.DEFINE_integer(
+        "micro_batch_size",
+        None,
+        "Rows of a batch taken at a time, for less memory; unset: all.",
+    )
     flags.DEFINE_float("learning_rate", None, "Peak; unset: chosen from the model's width.")
     flags.DEFINE_float("warmup_share", 0.06, "Share of the steps the rate rises over.")
     flags.DEFINE_float("decay_power", 1.0, "Of the polynomial the rate falls by.")
@@ -427,7 +432,15 @@ def training_options(default_peak: float, **default_length: float) -> TrainingOp
             max_bad_steps=FLAGS.max_bad_steps,
         ),
         runtime=runtime_options(),
+        micro_batch_size=_micro_batch_size(),
     )
+
+
+def _micro_batch_size() -> int | None:
+    batch, micro = FLAGS.batch_size, FLAGS.micro_batch_size
+    if micro is not None and (micro < 1 or batch % micro):
+        raise UserError(f"--micro_batch_size={micro}: must divide --batch_size={batch}")
+    return micro
 
 
 @group

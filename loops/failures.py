@@ -20,16 +20,21 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def memory_errors(batch_size: int) -> Iterator[None]:
-    """What is raised for want of memory, as RunError with a batch size to try."""
+def memory_errors(micro_batch_size: int) -> Iterator[None]:
+    """What is raised for want of memory, as RunError with a micro-batch size to try."""
     try:
         yield
     except tf.errors.ResourceExhaustedError as error:
-        smaller = f"try --batch_size={batch_size // 2} or {max(1, batch_size // 4)}"
-        if batch_size == 1:
-            smaller = "take a smaller model or shorter sequences"
+        smaller = next((n for n in (2, 3, 5, 7) if micro_batch_size % n == 0), micro_batch_size)
+        advice = (
+            "take a smaller model or shorter sequences"
+            if micro_batch_size == 1
+            else f"try --micro_batch_size={micro_batch_size // smaller}, which makes the same "
+            "updates with less memory"
+        )
         raise RunError(
-            f"out of memory with --batch_size={batch_size} ({_first_line(error)}); {smaller}"
+            f"out of memory with {micro_batch_size} sequences at a time "
+            f"({_first_line(error)}); {advice}"
         ) from error
 
 

@@ -104,6 +104,7 @@ class TrainingOptions:
     length: LengthOptions
     loop: LoopOptions
     runtime: RuntimeOptions
+    micro_batch_size: int | None = None  # rows of a batch taken at a time; None: all
 
 
 FORMATS = ("google", "huggingface", "run")

@@ -82,7 +82,9 @@ def open_session(run: RunDirectory, plan: Plan) -> Session:
     """
     options = plan.training
     state = TrainState(plan.model, options.adamw)
-    steps = TrainSteps(state, plan.seed, options.runtime.xla, plan.batch_size)
+    steps = TrainSteps(
+        state, plan.seed, options.runtime.xla, plan.batch_size, options.micro_batch_size
+    )
     if run.is_new:
         run.clear_unrecorded()
         checkpoints = Checkpoints(run.checkpoints, state, options.loop.max_to_keep)
@@ -115,6 +117,7 @@ def _record(plan: Plan) -> dict[str, Any]:
     """What the run's numbers depend on; a resume must agree with it."""
     options = plan.training
     record = {**plan.record, **startup.runtime_record(options.runtime)}
+    record["micro_batch_size"] = options.micro_batch_size
     for part in ("adamw", "schedule", "length", "loop"):
         record[part] = dataclasses.asdict(getattr(options, part))
     # These two change no number that is logged, and may change from start to start.

@@ -13,7 +13,9 @@ import tensorflow as tf
 from bert_core.adamw import AdamW, clip_scale, global_norm
 from bert_core.adamw_options import AdamWOptions
 from bert_core.layers import fold_in
+from bert_core.losses import Sums
 from loops.failures import memory_errors
+from loops.micro_batches import added_up
 
 
 class TrainState(tf.Module):
@@ -35,17 +37,26 @@ class TrainSteps:
     step count.
     """
 
-    def __init__(self, state: TrainState, seed: int, jit_compile: bool, batch_size: int):
+    def __init__(
+        self,
+        state: TrainState,
+        seed: int,
+        jit_compile: bool,
+        batch_size: int,
+        micro_batch_size: int | None = None,
+    ):
+        """`batch_size` is that of all batches; they are taken `micro_batch_size` rows at
+        a time (None: all), which divides it."""
         self.num_traces = 0
         self._columns: list[str] = []  # of the rows; set when traced
         self._state = state
         self._seed = seed
-        self._batch_size = batch_size  # of all batches, to name when memory runs out
+        self._batch_size, self._micro_batch_size = batch_size, micro_batch_size or batch_size
         self._update = tf.function(self._one_step, jit_compile=jit_compile, autograph=False)
 
     def __call__(self, iterator: Any, learning_rates: Sequence[float]) -> dict[str, np.ndarray]:
         rates = tf.constant(learning_rates, tf.float32)
-        with memory_errors(self._batch_size):
+        with memory_errors(self._micro_batch_size):
             rows = self._many_steps(iterator, rates).numpy()  # [n, columns]
         return dict(zip(self._columns, rows.T, strict=True))
 
@@ -61,18 +72,26 @@ class TrainSteps:
         self.num_traces += 1  # runs when traced, not when called
         state = self._state
         variables = state.model.trainable_variables
-        seed = fold_in([self._seed, 0], state.step)
-        with tf.GradientTape() as tape:
-            sums = state.model.sums(batch, seed)
-            loss_sum, weight = sums["loss"]
-            loss = tf.math.divide_no_nan(loss_sum, weight)
-        # Dense: the tied embedding is read by rows and as a whole, and its norm must
-        # count each row once.
-        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, variables)]
-        norm = global_norm(gradients)
+        step_seed = fold_in([self._seed, 0], state.step)
+
+        def differentiate(part: Any, i: Any) -> tuple[Sums, list[tf.Tensor]]:
+            with tf.GradientTape() as tape:
+                sums = state.model.sums(part, fold_in(step_seed, i))
+                loss_sum, _ = sums["loss"]
+            # Dense: the tied embedding is read by rows and as a whole, and its norm
+            # must count each row once.
+            gradients = tape.gradient(loss_sum, variables)
+            return sums, [tf.convert_to_tensor(g) for g in gradients]
+
+        num_parts = self._batch_size // self._micro_batch_size
+        sums, gradients = added_up(differentiate, batch, num_parts)
+        loss_sum, weight = sums["loss"]
+        # Sums up to here, whatever was cut: this is where they become means.
+        share = tf.math.divide_no_nan(1.0, weight)
+        loss, norm = loss_sum * share, global_norm(gradients) * share
 
         def apply() -> None:
-            scale = clip_scale(norm, state.optimizer.options.clip_norm)
+            scale = share * clip_scale(norm, state.optimizer.options.clip_norm)
             state.optimizer.apply(variables, gradients, state.step, learning_rate, scale)
 
         finite = tf.math.is_finite(loss) & tf.math.is_finite(norm)

@@ -28,6 +28,8 @@ FLAG_CASES = [
     flag("stray", "'stray' is not a flag"),
     flag("--batch_size=many", "batch_size=many"),
     flag("--batch_size=0", "--batch_size=0: needs at least 1"),
+    flag("--micro_batch_size=3", "--micro_batch_size=3: must divide --batch_size=32"),
+    flag("--micro_batch_size=0", "--micro_batch_size=0: must divide --batch_size=32"),
     flag("--xla=perhaps", "xla=perhaps"),
     flag("--seq_length=7", "--seq_length=7: needs at least 8"),
     flag("--masked_share=0", "--masked_share=0.0: must be above 0 and below 1"),

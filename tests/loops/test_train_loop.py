@@ -167,7 +167,7 @@ def test_a_full_disk_is_said_with_the_way_to_go_on(
         train(session, evaluate_with(session))
 
 
-def test_out_of_memory_names_a_batch_size(
+def test_out_of_memory_names_a_micro_batch_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def exhausted(*arguments) -> None:
@@ -180,8 +180,9 @@ def test_out_of_memory_names_a_batch_size(
         train(session, evaluate_with(session))
     message = str(caught.value)
     assert "\n" not in message
-    assert "out of memory with --batch_size=4 (OOM when allocating tensor with" in message
-    assert "try --batch_size=2 or 1; the last good checkpoint is" in message
+    assert "out of memory with 4 sequences at a time (OOM when allocating" in message
+    assert "try --micro_batch_size=2, which makes the same updates with less" in message
+    assert "; the last good checkpoint is" in message
 
 
 @pytest.mark.soak  # TensorFlow waits ten seconds for memory to come free
@@ -193,6 +194,6 @@ def test_memory_that_is_really_exhausted() -> None:
             return {"loss": (tf.reduce_sum(huge) * tf.reduce_sum(self.w), tf.constant(1.0))}
 
     steps = TrainSteps(TrainState(Huge(), AdamWOptions()), 0, False, batch_size=32)
-    with pytest.raises(RunError, match=r"out of memory.*try --batch_size=16 or 8") as caught:
+    with pytest.raises(RunError, match=r"out of memory.*try --micro_batch_size=16") as caught:
         steps(iter(make_batches()(0, 1)), [0.1])
     assert "\n" not in str(caught.value)

@@ -189,6 +189,52 @@ def test_calls_of_any_length_make_the_same_steps_and_trace_once():
     assert int(state.step) == 6
 
 
+@JIT
+@pytest.mark.parametrize("kind", ["mlm", "classifier"])
+def test_micro_batches_make_the_update_of_the_whole_batch(kind, jit_compile):
+    config = small_config(num_hidden_layers=1, **NO_DROPOUT)
+    if kind == "mlm":
+        model, batch = MaskedLanguageModel(config), random_mlm_batch(config, batch_size=6)
+        batch.masked_lm_weights[:2] = 0  # a part in which nothing counts
+        batch.masked_lm_weights[3, 1:] = 0  # and parts that count differently
+    else:
+        model = Classifier(config, 3)
+        batch = random_classification_batch(config, lengths=(8, 3, 5, 2, 8, 6))
+        batch.example_weights[:3] = 0
+    randomise(model)
+    state = TrainState(model, AdamWOptions(epsilon=1e-3))
+    start = [x.numpy() for x in state.variables]
+    runs = []
+    for micro_batch_size in (None, 2, 1):
+        for variable, value in zip(state.variables, start, strict=True):
+            variable.assign(value)
+        steps = TrainSteps(state, 0, jit_compile, 6, micro_batch_size)
+        columns = steps(iter(dataset_of([batch] * 3)), [1e-2] * 3)
+        runs.append([*columns.values(), *values_of(state)])
+        assert steps.num_traces == 1
+        assert int(state.step) == 3  # a step is an update, however many parts it took
+    assert np.any(runs[0][-1] != start[-1])
+    for run in runs[1:]:
+        for one, whole in zip(run, runs[0], strict=True):
+            assert_close(one, whole, 1e-5)
+
+
+def test_dropout_differs_between_micro_batches():
+    config = small_config(num_hidden_layers=1)
+    part = random_mlm_batch(config, batch_size=1)
+    batch = type(part)(*(np.concatenate([x, x]) for x in part))  # twice the same row
+    state = TrainState(MaskedLanguageModel(config), AdamWOptions())
+
+    def loss(batch, micro_batch_size):
+        state.step.assign(0)
+        steps = TrainSteps(state, 0, False, len(batch.input_ids), micro_batch_size)
+        return steps(iter(dataset_of([batch])), [0.0])["loss_sum"].item()
+
+    both, first = loss(batch, 1), loss(part, None)
+    assert both == loss(batch, 1)  # bit by bit
+    assert abs(both - 2 * first) > 1e-3
+
+
 def test_dropout_is_a_function_of_seed_and_step():
     state = TrainState(MaskedLanguageModel(ONE_LAYER), AdamWOptions())
     batches = dataset_of([random_mlm_batch(ONE_LAYER)] * 4)
