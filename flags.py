@@ -485,8 +485,8 @@ def convert_flags() -> None:
 
 def convert_options() -> ConvertOptions:
     source, target = FLAGS["from"].value, FLAGS["to"].value
-    if source is None or target is None:
-        missing = "from" if source is None else "to"
+    if not source or not target:
+        missing = "to" if source else "from"
         raise UserError(f"--{missing} is missing; --help shows examples")
     return ConvertOptions(
         source=source,

@@ -18,13 +18,15 @@ import flags
 def main() -> None:
     options = flags.convert_options()
     from loops import startup
+    from loops.convert_check import check_input
     from loops.new_directory import check_new
     from loops.options import RuntimeOptions
+    from pipelines.vocabulary import Vocabulary, check_tokens
 
     check_new(options.output, "--output")
+    check_tokens(check_input(options), f"{options.input}: its vocabulary")
     startup.start_tensorflow(RuntimeOptions())
     from loops import convert
-    from pipelines.vocabulary import Vocabulary
 
     model = convert.read(options)
     vocabulary = Vocabulary(model.tokens, model.lower_case)

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import flags
+from bert_core.errors import UserError
 
+PARTS = ("data", "cache", "runs")
 SENTENCES = (
     "Returns a [MASK] of the same shape as the input.",
     "If the file does not [MASK], an exception is raised.",
@@ -23,6 +25,7 @@ SENTENCES = (
 
 def main() -> None:
     output_dir = flags.output_dir()
+    check_output_dir(output_dir)
     data, runs = output_dir / "data", output_dir / "runs"
     pretrained, finetuned, scratch = (
         runs / name for name in ("pretrain", "finetune", "from_scratch")
@@ -56,6 +59,21 @@ def main() -> None:
     print(f"\nlook at the curves: {shlex.quote(str(pretrained / 'curves.png'))}")
     tensorboard = Path(sys.executable).with_name("tensorboard")
     print(f"open TensorBoard:   {tensorboard} --logdir={shlex.quote(str(runs))}")
+
+
+def check_output_dir(path: Path) -> None:
+    """UserError unless the demo can be made in `path`, or was begun there."""
+    from loops.files import check_writable
+
+    if path.exists() and not path.is_dir():
+        raise UserError(f"--output_dir={path}: is a file; name a directory")
+    check_writable(path, "--output_dir")
+    for entry in sorted(path.iterdir()) if path.exists() else ():
+        if entry.name not in PARTS or not entry.is_dir():
+            raise UserError(
+                f"--output_dir={path}: holds {entry.name}, which is not the demo's; name a "
+                "new directory"
+            )
 
 
 def run(program: str, *arguments: str) -> None:

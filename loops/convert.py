@@ -1,13 +1,12 @@
 """From one format to another, with a report of every variable."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bert_core.config import BertConfig
-from bert_core.foreign_config import check_exportable, check_for_google
 from bert_core.name_map import PARTS
 from loops import google_files, huggingface_files, run_files
+from loops.convert_check import check_target
 from loops.new_directory import new_directory
 from loops.options import ConvertOptions
 from loops.portable import Portable
@@ -16,11 +15,6 @@ _READ: dict[str, Callable[[Path, bool | None], Portable]] = {
     "google": google_files.read,
     "huggingface": huggingface_files.read,
     "run": run_files.read,
-}
-_CHECK: dict[str, Callable[[BertConfig, Collection[str], str], None]] = {
-    "google": check_for_google,
-    "huggingface": check_exportable,
-    "run": lambda config, parts, where: None,  # takes every model there is
 }
 _NAMES = {"head": "masked-token head", "pooler": "pooler", "output": "classifier"}
 
@@ -33,7 +27,7 @@ def read(options: ConvertOptions) -> Portable:
 def write(options: ConvertOptions, model: Portable, vocabulary_sha256: str) -> list[str]:
     """Writes the output, whole or not at all; returns the lines of the report."""
     where = str(options.input)
-    _CHECK[options.target](model.config, model.parts, where)
+    check_target(options.target, model.config, model.parts, where)
     with new_directory(options.output) as directory:
         if options.target == "google":
             written = google_files.write(directory, model)

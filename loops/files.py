@@ -2,8 +2,11 @@
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from bert_core.errors import UserError
 
 
 def sync(path: Path) -> None:
@@ -25,6 +28,20 @@ def write_whole(path: Path, data: bytes | str) -> None:
         os.fsync(file.fileno())
     os.replace(beside, path)
     sync(path.parent)
+
+
+def check_writable(path: Path, flag: str) -> None:
+    """UserError, naming the flag, unless `path` could be made or written to."""
+    above = path
+    while not above.exists():
+        above = above.parent
+    try:
+        tempfile.TemporaryFile(dir=above).close()
+    except OSError as error:
+        raise UserError(
+            f"{flag}={path}: {above} cannot be written to ({error.strerror}); "
+            "name another directory"
+        ) from None
 
 
 @contextlib.contextmanager

@@ -7,16 +7,17 @@ import numpy as np
 import tensorflow as tf
 
 from bert_core import google_names as names
-from bert_core.errors import UserError
 from bert_core.foreign_config import from_google, to_google
 from bert_core.name_map import to_theirs
 from loops.checkpoint_reader import files_of, load, open_checkpoint
+from loops.convert_check import GOOGLES_CONFIG, GOOGLES_PREFIX, find_google_prefix
 from loops.failures import disk_errors
 from loops.files import sync, write_whole
 from loops.portable import (
     Portable,
     as_lines,
     fitted,
+    fitting,
     hashes,
     left_over,
     read_json,
@@ -26,14 +27,12 @@ from loops.portable import (
 )
 from loops.vocabulary_files import read_tokenizer
 
-CONFIG, PREFIX = "bert_config.json", "bert_model.ckpt"
-
 
 def read(directory: Path, lower_case: bool | None) -> Portable:
     """UserError, one line, for what is not BERT, missing, damaged or of another shape."""
-    config = from_google(read_json(directory / CONFIG), str(directory / CONFIG))
+    config = from_google(read_json(directory / GOOGLES_CONFIG), str(directory / GOOGLES_CONFIG))
     tokenizer = read_tokenizer(directory, lower_case)
-    prefix = _prefix(directory)
+    prefix = find_google_prefix(directory)
     reader, shapes = open_checkpoint(prefix)
     report = []
     for name in sorted(shapes):
@@ -47,8 +46,8 @@ def read(directory: Path, lower_case: bool | None) -> Portable:
     num_classes = (shapes.get("output_weights") or (0,))[0] if "output" in parts else 0
     if "output" in parts:
         parts.add("pooler")  # which every classifier of Google's reads
-    rows_wanted = names.rows(config, parts, num_classes)
-    variables, rows = take(rows_wanted, shapes, lambda name: load(reader, name, prefix), prefix)
+    rows = fitting(names.rows(config, parts, num_classes), shapes, prefix)
+    variables = take(rows, lambda name: load(reader, name, prefix))
     report += [skipped(x) for x in left_over(shapes, rows, "bert/", prefix)]
     return Portable(
         config=config,
@@ -57,7 +56,7 @@ def read(directory: Path, lower_case: bool | None) -> Portable:
         lower_case=tokenizer.lower_case,
         labels=read_labels(directory, num_classes),
         report=[*(row.line() for row in rows), *report, tokenizer.line],
-        source=hashes(directory / CONFIG, *files_of(prefix)),
+        source=hashes(directory / GOOGLES_CONFIG, *files_of(prefix)),
     )
 
 
@@ -75,28 +74,17 @@ def write(directory: Path, model: Portable) -> list[str]:
         tensors.update(zip(row.theirs, to_theirs(row, model.variables[row.ours]), strict=True))
     with disk_errors(directory):
         tf.raw_ops.SaveV2(
-            prefix=str(directory / PREFIX),
+            prefix=str(directory / GOOGLES_PREFIX),
             tensor_names=list(tensors),
             shape_and_slices=[""] * len(tensors),
             tensors=[tf.constant(x) for x in tensors.values()],
         )
-    for file in files_of(directory / PREFIX):
+    for file in files_of(directory / GOOGLES_PREFIX):
         sync(file)
-    write_whole(directory / CONFIG, json.dumps(config, indent=2) + "\n")
+    write_whole(directory / GOOGLES_CONFIG, json.dumps(config, indent=2) + "\n")
     case = json.dumps({"do_lower_case": model.lower_case})
     write_whole(directory / "tokenizer_config.json", case + "\n")
     write_whole(directory / "vocab.txt", as_lines(model.tokens))
     if model.labels:
         write_whole(directory / "labels.txt", as_lines(model.labels))
     return [row.line() for row in rows]
-
-
-def _prefix(directory: Path) -> Path:
-    """Google's published name, or the one checkpoint that training has left."""
-    if (directory / f"{PREFIX}.index").exists():
-        return directory / PREFIX
-    found = sorted(directory.glob("*.index"))
-    if len(found) != 1:
-        there = f"{len(found)} other checkpoints" if found else "no other checkpoint"
-        raise UserError(f"{directory}: has no {PREFIX}.index and {there}; name or keep one")
-    return found[0].with_suffix("")

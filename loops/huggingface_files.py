@@ -2,22 +2,25 @@
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from bert_core import huggingface_names as names
+from bert_core.config import BertConfig
 from bert_core.errors import UserError
 from bert_core.foreign_config import (
     from_huggingface,
     labels_of,
     to_huggingface,
 )
-from bert_core.name_map import to_theirs
+from bert_core.name_map import Row, to_theirs
 from loops.files import write_whole
 from loops.portable import (
     Portable,
     as_lines,
     fitted,
+    fitting,
     hashes,
     left_over,
     read_json,
@@ -25,13 +28,25 @@ from loops.portable import (
     take,
 )
 from loops.safetensors_file import SafetensorsFile, write_safetensors
-from loops.vocabulary_files import read_tokenizer
+from loops.vocabulary_files import FoundTokenizer, read_tokenizer
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 _PICKLES = ("pytorch_model.bin", "model.safetensors.index.json", "tf_model.h5")
 
 
-def read(directory: Path, lower_case: bool | None) -> Portable:
+class Found(NamedTuple):
+    """A directory whose settings, names and shapes fit each other; no value read yet."""
+
+    config: BertConfig
+    tokenizer: FoundTokenizer
+    labels: tuple[str, ...]
+    file: SafetensorsFile
+    spelled: dict[str, str]  # {canonical name: name in the file}
+    rows: list[Row]
+    report: list[str]  # of what is not wanted
+
+
+def find(directory: Path, lower_case: bool | None) -> Found:
     """UserError, one line, for what is not BERT, missing, damaged or of another shape."""
     values = read_json(directory / CONFIG)
     config = from_huggingface(values, str(directory / CONFIG))
@@ -39,32 +54,48 @@ def read(directory: Path, lower_case: bool | None) -> Portable:
     path = _weights(directory)
     file = SafetensorsFile(path)
     spelled, report = _spelled(file, values, path)
+    if "cls.predictions.bias" not in spelled and "cls.predictions.decoder.bias" in spelled:
+        spelled["cls.predictions.bias"] = spelled.pop("cls.predictions.decoder.bias")
     shapes = {name: file.shapes[actual] for name, actual in spelled.items()}
     parts = {
         p for p, start in names.PREFIXES.items() if any(n.startswith(start) for n in spelled)
     }
     num_classes = (shapes.get("classifier.weight") or (0,))[0] if "output" in parts else 0
-    if "cls.predictions.bias" not in spelled and "cls.predictions.decoder.bias" in spelled:
-        spelled["cls.predictions.bias"] = spelled.pop("cls.predictions.decoder.bias")
-        shapes["cls.predictions.bias"] = shapes.pop("cls.predictions.decoder.bias")
+    rows = fitting(names.rows(config, parts, num_classes), shapes, path)
+    tied = {name: original for name, original in names.TIED.items() if name in spelled}
+    for name, original in tied.items():
+        if original not in spelled:
+            raise UserError(f"{path}: has {name} but no {original}, which it is tied to")
+    for name in [*tied, *(name for row in rows for name in row.theirs)]:
+        file.check_type(spelled[name])
+    left = left_over(set(spelled) - set(tied), rows, "bert.", path)
+    report += [skipped(spelled[x]) for x in left]
+    labels = labels_of(values, num_classes, str(directory / CONFIG))
+    return Found(config, tokenizer, labels, file, spelled, rows, report)
+
+
+def read(directory: Path, lower_case: bool | None) -> Portable:
+    """The whole model; UserError as `find`, or for values that are not BERT's."""
+    found = find(directory, lower_case)
+    path, spelled, report = directory / WEIGHTS, found.spelled, list(found.report)
 
     def load(name: str) -> np.ndarray:
-        return file.read(spelled[name])
+        return found.file.read(spelled[name])
 
-    variables, rows = take(names.rows(config, parts, num_classes), shapes, load, path)
+    variables = take(found.rows, load)
     for name, original in names.TIED.items():
         if name in spelled:
-            if original not in spelled or not np.array_equal(load(name), load(original)):
+            if not np.array_equal(load(name), load(original)):
                 raise UserError(f"{path}: {name} is not tied to {original}, as in BERT it is")
-            report.append(skipped(spelled.pop(name), f"equal to {original}, its other name"))
-    report += [skipped(spelled[x]) for x in left_over(spelled, rows, "bert.", path)]
-    mapped = [row._replace(theirs=tuple(spelled[x] for x in row.theirs)) for row in rows]
+            report.append(skipped(spelled[name], f"equal to {original}, its other name"))
+    mapped = [row._replace(theirs=tuple(spelled[x] for x in row.theirs)) for row in found.rows]
+    tokenizer = found.tokenizer
     return Portable(
-        config=config,
+        config=found.config,
         variables=variables,
-        tokens=fitted(tokenizer.tokens, config.vocab_size, directory),
+        tokens=fitted(tokenizer.tokens, found.config.vocab_size, directory),
         lower_case=tokenizer.lower_case,
-        labels=labels_of(values, num_classes, str(directory / CONFIG)),
+        labels=found.labels,
         report=[*(row.line() for row in mapped), *report, tokenizer.line],
         source=hashes(directory / CONFIG, path),
     )

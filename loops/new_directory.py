@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bert_core.errors import UserError
-from loops.files import naming, sync
+from loops.files import check_writable, naming, sync
 
 
 def check_new(path: Path, flag: str) -> None:
@@ -16,11 +16,7 @@ def check_new(path: Path, flag: str) -> None:
         raise UserError(f"{flag}={path}: is a file; name a new directory")
     if path.exists() and any(path.iterdir()):
         raise UserError(f"{flag}={path}: is not empty; name a new directory")
-    above = path.absolute().parent
-    while not above.exists():
-        above = above.parent
-    if not above.is_dir() or not os.access(above, os.W_OK):
-        raise UserError(f"{flag}={path}: {above} cannot be written to")
+    check_writable(path, flag)
 
 
 @contextlib.contextmanager

@@ -124,5 +124,9 @@ class ConvertOptions:
         for flag, name in (("from", self.source), ("to", self.target)):
             if name not in FORMATS:
                 raise UserError(f"--{flag}={name}: must be one of {', '.join(FORMATS)}")
+        if self.input.is_file():
+            raise UserError(
+                f"--input={self.input}: is a file; name the directory that holds it"
+            )
         if not self.input.is_dir():
             raise UserError(f"--input={self.input}: no such directory")

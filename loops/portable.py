@@ -36,17 +36,10 @@ class Portable:
         return len(self.labels)
 
 
-def take(
-    rows: Iterable[Row],
-    shapes: Mapping[str, tuple[int, ...]],
-    load: Callable[[str], np.ndarray],
-    where: Path,
-) -> tuple[dict[str, np.ndarray], list[Row]]:
-    """Loads what the rows name: variables by our names, and the rows.
-
-    Raises UserError for the first that is missing or has another shape, before any is
-    loaded.
-    """
+def fitting(
+    rows: Iterable[Row], shapes: Mapping[str, tuple[int, ...]], where: Path
+) -> list[Row]:
+    """The rows; UserError for the first whose variable is missing or of another shape."""
     checked = []
     for row in rows:  # lazily: a configuration may claim a billion layers
         for name in row.theirs:
@@ -58,8 +51,12 @@ def take(
                     f"asks for {list(row.shape)}"
                 )
         checked.append(row)
-    variables = {row.ours: to_ours(row, [load(name) for name in row.theirs]) for row in checked}
-    return variables, checked
+    return checked
+
+
+def take(rows: Iterable[Row], load: Callable[[str], np.ndarray]) -> dict[str, np.ndarray]:
+    """Loads what the rows name: variables by our names."""
+    return {row.ours: to_ours(row, [load(name) for name in row.theirs]) for row in rows}
 
 
 def left_over(

@@ -15,14 +15,13 @@ import os
 import shlex
 import shutil
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bert_core.config import BertConfig, read_config
 from bert_core.errors import UserError
-from loops.files import naming, write_whole
+from loops.files import check_writable, naming, write_whole
 
 # A start that died before run.json was written may leave these.
 _LEFT_BY_A_DEAD_START = (
@@ -135,16 +134,7 @@ def check_output_dir(path: Path) -> None:
     """UserError when `path` cannot become a run directory; writes nothing."""
     if path.exists() and not path.is_dir():
         raise UserError(f"--output_dir={path}: is a file; name a directory")
-    above = path
-    while not above.exists():
-        above = above.parent
-    try:
-        tempfile.TemporaryFile(dir=above).close()
-    except OSError as error:
-        raise UserError(
-            f"--output_dir={path}: {above} cannot be written to ({error.strerror}); "
-            "name another directory"
-        ) from None
+    check_writable(path, "--output_dir")
     if path.exists() and not (path / "run.json").exists():
         names = [x.name.removesuffix(".tmp") for x in path.iterdir()]
         strangers = sorted(set(names) - set(_LEFT_BY_A_DEAD_START))

@@ -19,6 +19,7 @@ from loops.portable import (
     Portable,
     as_lines,
     fitted,
+    fitting,
     hashes,
     left_over,
     read_labels,
@@ -42,12 +43,8 @@ def read(directory: Path, lower_case: bool | None) -> Portable:
     shapes = {k[len(_START) : -len(_END)]: x for k, x in stored.items() if _is_weight(k)}
     parts = {name.split("/")[0] for name in shapes}
     num_classes = (shapes.get("output/bias") or (0,))[0]
-    variables, rows = take(
-        _rows(config, parts, num_classes),
-        shapes,
-        lambda name: load(reader, f"{_START}{name}{_END}", prefix),
-        prefix,
-    )
+    rows = fitting(_rows(config, parts, num_classes), shapes, prefix)
+    variables = take(rows, lambda name: load(reader, f"{_START}{name}{_END}", prefix))
     state = [k for k in stored if k.startswith("state/") and not _is_weight(k)]
     return Portable(
         config=config,

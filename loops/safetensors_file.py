@@ -55,16 +55,18 @@ class SafetensorsFile:
         """The shape of each tensor, by name."""
         return {name: entry.shape for name, entry in self._entries.items()}
 
-    def read(self, name: str) -> np.ndarray:
-        """A tensor as float32; exactly, as F16 and BF16 are subsets of it.
-
-        Raises UserError when it is of another type.
-        """
-        entry = self._entries[name]
-        if entry.dtype not in _FLOATS:
+    def check_type(self, name: str) -> None:
+        """UserError unless the tensor is of a type that `read` can read."""
+        dtype = self._entries[name].dtype
+        if dtype not in _FLOATS:
             raise UserError(
-                f"{self._path}: {name} is {entry.dtype}; only {', '.join(_FLOATS)} can be read"
+                f"{self._path}: {name} is {dtype}; only {', '.join(_FLOATS)} can be read"
             )
+
+    def read(self, name: str) -> np.ndarray:
+        """A tensor as float32; exactly, as F16 and BF16 are subsets of it."""
+        self.check_type(name)
+        entry = self._entries[name]
         stored = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}[entry.dtype]
         array = np.fromfile(self._path, stored, entry.size, offset=entry.start)
         if len(array) != entry.size:

@@ -23,7 +23,7 @@ class Vocabulary:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tokens", tuple(self.tokens))
-        _check_tokens(self.tokens, "vocabulary")
+        check_tokens(self.tokens, "vocabulary")
 
     @property
     def size(self) -> int:
@@ -100,7 +100,7 @@ def read_vocabulary(path: Path, lower_case: bool, size: int | None = None) -> Vo
     # Not splitlines(): published vocabularies hold tokens such as U+2028.
     lines = text.removesuffix("\n").split("\n")
     tokens = tuple(line.removesuffix("\r") for line in lines)
-    _check_tokens(tokens, str(path))
+    check_tokens(tokens, str(path))
     if size is not None and len(tokens) != size:
         raise UserError(
             f"{path}: has {len(tokens)} tokens, the model's config.json says vocab_size "
@@ -109,7 +109,8 @@ def read_vocabulary(path: Path, lower_case: bool, size: int | None = None) -> Vo
     return Vocabulary(tokens, lower_case)
 
 
-def _check_tokens(tokens: Sequence[str], where: str) -> None:
+def check_tokens(tokens: Sequence[str], where: str) -> None:
+    """UserError for an empty or repeated token, or a special one that is missing."""
     first_line: dict[str, int] = {}
     for line, token in enumerate(tokens, start=1):
         if not token.strip(" \t\r"):

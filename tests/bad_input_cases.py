@@ -52,7 +52,7 @@ def pretrain(name: str, *arguments: str, says: str | tuple[str, ...], files: Fil
         "--output_dir={here}/run",
         "--cache_dir={here}/cache",
     )
-    return _case("pretrain", name, files, (*usual, *arguments), says)
+    return row("pretrain", name, files, (*usual, *arguments), says)
 
 
 def corpus(name: str, files: Files, *arguments: str, says: str | tuple[str, ...]):
@@ -68,24 +68,34 @@ def finetune(name: str, *arguments: str, says: str | tuple[str, ...], **files: C
         "--output_dir={here}/run",
         "--max_seq_length=16",
     )
-    return _case("finetune", name, {**FINETUNE, **_named(files)}, (*usual, *arguments), says)
+    return row("finetune", name, {**FINETUNE, **named(files)}, (*usual, *arguments), says)
 
 
 def predict(name: str, *arguments: str, says: str | tuple[str, ...], **files: Content):
     usual = ("--checkpoint={here}/start", "--fill_mask=a [MASK]")
-    return _case("predict", name, {**START, **_named(files)}, (*usual, *arguments), says)
+    return row("predict", name, {**START, **named(files)}, (*usual, *arguments), says)
 
 
 def prepare(name: str, *arguments: str, says: str | tuple[str, ...], **files: Content):
-    return _case("prepare", name, _named(files), arguments, says)
+    return row("prepare", name, named(files), arguments, says)
 
 
-def _case(program, name, files, arguments, says):
+def demo(name: str, *arguments: str, says: str | tuple[str, ...], **files: Content):
+    return row("demo", name, named(files), arguments, says)
+
+
+def row(
+    program: str,
+    name: str,
+    files: Files,
+    arguments: tuple[str, ...],
+    says: str | tuple[str, ...],
+) -> tuple[str, Case]:
     says = (says,) if isinstance(says, str) else says
     return f"{program}: {name}", Case(f"run_{program}.py", files, arguments, says)
 
 
-def _named(files: dict[str, Content]) -> Files:
+def named(files: dict[str, Content]) -> Files:
     return {k.replace("__", ".").replace("_of_", "/"): v for k, v in files.items()}
 
 

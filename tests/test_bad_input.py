@@ -10,16 +10,18 @@ from tests.bad_input_cases import (
     CORPUS,
     CORPUS_CASES,
     FINETUNE,
+    START,
     VOCABULARY_CASES,
     Case,
     Files,
 )
+from tests.bad_input_conversions import CONVERT_CASES, DEMO_CASES, GOOGLE, HUB
 from tests.bad_input_programs import CHECKPOINT_CASES, EXAMPLE_CASES, FLAG_CASES, PATH_CASES
 from tests.programs import Ended, Zygote
 
 CASES = [
     *(CORPUS_CASES + VOCABULARY_CASES + CONFIG_CASES + FLAG_CASES),
-    *(PATH_CASES + EXAMPLE_CASES + CHECKPOINT_CASES),
+    *(PATH_CASES + EXAMPLE_CASES + CHECKPOINT_CASES + CONVERT_CASES + DEMO_CASES),
 ]
 
 
@@ -89,6 +91,19 @@ FINE = {
     "predict": Case(
         "run_predict.py", FINETUNE, ("--checkpoint={here}/start", "--fill_mask=[MASK]"), ()
     ),
+    **{
+        f"convert from {source}": Case(
+            "run_convert.py",
+            files,
+            (f"--from={source}", "--to=run", f"--input={{here}}/{where}", "--output={here}/o"),
+            (),
+        )
+        for source, where, files in (
+            ("huggingface", "hub", HUB),
+            ("google", "google", GOOGLE),
+            ("run", "start", START),
+        )
+    },
 }
 
 
@@ -97,7 +112,8 @@ def test_good_input_gets_to_the_long_work(name: str, tmp_path: Path, starter: Zy
     """So that no case above passes because everything is refused."""
     case = FINE[name]
     lay_out(case.files, tmp_path)
-    here = ("--output_dir={here}/run",) if "predict" not in case.program else ()
+    writes = case.program in ("run_pretrain.py", "run_finetune.py")
+    here = ("--output_dir={here}/run",) if writes else ()
     cache = ("--cache_dir={here}/cache",) if "pretrain" in case.program else ()
     case = case._replace(arguments=(*case.arguments, *here, *cache))
     ended = run(case, tmp_path, starter)

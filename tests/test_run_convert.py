@@ -1,14 +1,11 @@
 """run_convert.py as a person types it, and what can be done with its runs."""
 
 import json
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.programs import ROOT, Ended, Zygote, finetune_command
+from tests.programs import Ended, Zygote, finetune_command
 
 GOLDEN = Path(__file__).resolve().parent / "golden" / "huggingface" / "model"
 
@@ -85,61 +82,6 @@ def test_masked_words_are_filled_in(zygote: Zygote, imported: Path) -> None:
     )
     assert ended.status == 0, ended.output
     assert "[MASK]: " in ended.output
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["--to=run", "--input={in}", "--output={out}"], "--from is missing"),
-        (["--from=run", "--input={in}", "--output={out}"], "--to is missing"),
-        (["--from=run", "--to=google", "--output={out}"], "--input is missing"),
-        (["--from=run", "--to=google", "--input={in}"], "--output is missing"),
-        (["--from=torch", "--to=run", "--input={in}", "--output={out}"], "--from=torch: must"),
-        (["--from=run", "--to=onnx", "--input={in}", "--output={out}"], "--to=onnx: must be"),
-        (["--from=run", "--to=run", "--input={out}", "--output={out}"], "no such directory"),
-        (["--from=run", "--to=run", "--input={in}", "--output={in}"], "is not empty"),
-        (["--from=run", "--to=run", "--input={in}", "--output={in}/vocab.txt"], "is a file"),
-        (["--from=run", "--to=run", "--input={in}", "--output={in}/vocab.txt/x"], "be written"),
-    ],
-)
-def test_mistakes_in_flags_are_one_line(
-    arguments: list[str], said: str, tmp_path: Path
-) -> None:
-    values = {"in": str(GOLDEN), "out": str(tmp_path / "deep" / "out")}
-    done = subprocess.run(  # TensorFlow is not reached: faster than the zygote
-        [sys.executable, "run_convert.py", *(x.format_map(values) for x in arguments)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 2, done.stderr
-    assert said in done.stderr
-    assert done.stderr.startswith("run_convert.py: ")
-    assert done.stderr.count("\n") == 1
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(("source", "said"), [("run", "run.json"), ("google", "bert_config")])
-def test_mistakes_in_files_are_one_line(
-    source: str, said: str, zygote: Zygote, tmp_path: Path
-) -> None:
-    ended = convert(zygote, source, "huggingface", GOLDEN, tmp_path / "deep" / "out")
-    assert ended.status == 2, ended.output
-    assert said in ended.output
-    assert ended.output.startswith("run_convert.py: ")
-    assert ended.output.count("\n") == 1
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_vocabulary_without_special_tokens(zygote: Zygote, tmp_path: Path) -> None:
-    source = Path(shutil.copytree(GOLDEN, tmp_path / "source"))
-    text = (source / "vocab.txt").read_text().replace("[MASK]", "[mask]")
-    (source / "vocab.txt").write_text(text)
-    ended = convert(zygote, "huggingface", "run", source, tmp_path / "out")
-    assert ended.status == 2, ended.output
-    assert "special token [MASK] is missing" in ended.output
-    assert not (tmp_path / "out").exists()
 
 
 def test_an_empty_directory_may_be_filled(zygote: Zygote, tmp_path: Path) -> None:
