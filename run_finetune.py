@@ -128,6 +128,7 @@ def same_labels(start: Path, names: list[str]) -> bool:
 def plan(model: Any, source: str, vocabulary: Any, data: Any, seed: int) -> Any:
     """The model, its batches, and what is recorded of them."""
     from bert_core.schedule import finetuning_peak
+    from loops.portable import as_lines
     from loops.session import Plan
     from pipelines import classification_batches
 
@@ -161,7 +162,7 @@ def plan(model: Any, source: str, vocabulary: Any, data: Any, seed: int) -> Any:
             "config.json": model.config.to_json(),
             "vocab.txt": vocabulary.to_text(),
             "tokenizer_config.json": json.dumps({"do_lower_case": vocabulary.lower_case}),
-            "labels.txt": "\n".join(data.names) + "\n",
+            "labels.txt": as_lines(data.names),
             "flags.txt": flags.as_flagfile(),
         },
     )

@@ -111,8 +111,10 @@ def read_lines(path: Path) -> tuple[str, ...]:
 
 
 def as_lines(values: Iterable[str]) -> str:
-    """The contents of vocab.txt or labels.txt."""
-    return "".join(f"{value}\n" for value in values)
+    """The contents of vocab.txt or labels.txt, as `read_lines` reads them."""
+    text = "".join(f"{value}\n" for value in values)
+    # A first value that looks like a byte order mark would be taken for one.
+    return f"\ufeff{text}" if text.startswith("\ufeff") else text
 
 
 def read_labels(directory: Path, num_classes: int) -> tuple[str, ...]:

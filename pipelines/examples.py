@@ -240,6 +240,8 @@ def _label(label: Any, column: str, where: str) -> str:
     label = _text(label, column, where).strip()
     if not label:
         raise UserError(f"{where}: the label in {column!r} is empty; give each text one")
+    if re.search("[\r\n]", label):
+        raise UserError(f"{where}: the label in {column!r} has more than one line; shorten it")
     return label
 
 

@@ -155,6 +155,9 @@ EXAMPLE_CASES = [
     labelled("cut gzip", gzip.compress(TRAIN)[:-5], "not a whole gzip", suffix="jsonl.gz"),
     labelled("bomb", lambda: bomb(b" " * (2**20 - 1) + b"\n"), "100-fold", suffix="jsonl.gz"),
     labelled("50 MB line", lambda: b"x" * 50_000_000, "line 1: is longer than"),
+    labelled(
+        "label of two lines", TRAIN + b'{"text": "a", "label": "b\\nc"}', "line 4: the label"
+    ),
     finetune(
         "one class",
         says=("only the label 'x'", "two or more"),

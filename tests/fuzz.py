@@ -53,7 +53,7 @@ def main() -> None:
                 inputs[1 + seed % 50 : 2 + seed % 50] = [data]
     kept.unlink(missing_ok=True)
     for name in TARGETS:
-        print(f"{name:34} {fed[name]:8,} inputs, {taken[name]:8,} of them taken")
+        print(f"{name:44} {fed[name]:8,} inputs, {taken[name]:8,} of them taken")
     print(f"fuzzed {sum(fed.values()):,} inputs in {budget:.0f} s, seed {first_seed}: all well")
 
 

@@ -23,6 +23,7 @@ from pipelines.token_store import MANIFEST, open_store
 from pipelines.token_store_builder import build_store
 from pipelines.tokenizer import Tokenizer
 from pipelines.vocabulary import SPECIAL_TOKENS, Vocabulary, read_vocabulary
+from tests.fuzz_conversions import CONVERSION_TARGETS
 
 Target = Callable[[bytes, Path], object]
 STORE_VOCABULARY = Vocabulary((*SPECIAL_TOKENS, *"abcdefgh"), True)
@@ -178,6 +179,7 @@ TARGETS: dict[str, tuple[Target, bytes]] = {
     "tokenizer_config.json": (_case, b'{"do_lower_case": true}'),
     "marker": (_marker, MARKER),
     "source.json": (_source, SOURCE),
+    **CONVERSION_TARGETS,
 }
 
 

@@ -23,7 +23,7 @@ def edited(data: bytes, seed: int) -> bytes:
     if chooser.random() < 0.5:
         try:
             return json.dumps(_with_other_values(json.loads(data), chooser)).encode()
-        except ValueError:
+        except (ValueError, RecursionError):
             pass
     for _ in range(chooser.choice((1, 1, 2, 4, 16))):
         data = _edit(data, chooser)

@@ -107,6 +107,19 @@ def test_a_trained_run_is_exported_without_its_optimiser(
     assert any("newly initialised 0 (no masked-token head there" in line for line in lines)
 
 
+def test_a_label_that_begins_like_a_file(converted: dict[str, Path], tmp_path: Path) -> None:
+    """With U+FEFF, which at the beginning of a file is a byte order mark and dropped."""
+    hub = Path(shutil.copytree(converted["huggingface"], tmp_path / "hub"))
+    names = {"0": "\ufeffa", "1": "a", "2": "\ufeff"}
+    edit(hub / "config.json", id2label=names)
+    for source, target in (("hub", "run"), ("run", "google"), ("google", "again")):
+        formats = {"hub": "huggingface", "again": "run"}
+        transform(
+            *(formats.get(x, x) for x in (source, target)), tmp_path / source, tmp_path / target
+        )
+    assert run_files.read(tmp_path / "again", None).labels == tuple(names.values())
+
+
 def test_report_names_every_variable(theirs: Path, tmp_path: Path) -> None:
     edit_tensors(theirs / "model.safetensors", qa_outputs__bias=np.ones(2, np.float32))
     output = "\n".join(transform("huggingface", "google", theirs, tmp_path / "out"))
