@@ -77,7 +77,7 @@ def _parse_command_line() -> None:
 
 def _exit_with(code: int, message: object) -> NoReturn:
     one_line = " ".join(str(message).splitlines())
-    print(f"{Path(sys.argv[0]).name}: {one_line}", file=sys.stderr)
+    print(f"{Path(sys.argv[0]).name}: {console.escaped(one_line)}", file=sys.stderr)
     sys.exit(code)
 
 

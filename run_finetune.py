@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import flags
+from bert_core.errors import UserError
 from loops import stopping
 
 DEFAULT_EPOCHS = 3.0
@@ -29,7 +30,7 @@ def main() -> None:
     start, output_dir = flags.init_checkpoint(), flags.output_dir()
     columns, options = flags.examples_options(), flags.classification_options(flags.FLAGS.seed)
     num_seeds, dev_share = flags.num_seeds(), flags.dev_share()
-    from_dataset = flags.reads_dataset()
+    flags.reads_dataset()
     runtime = flags.training_options(1.0, num_epochs=DEFAULT_EPOCHS).runtime
     from loops import run_directory, startup
 
@@ -42,17 +43,13 @@ def main() -> None:
     )
     if not flags.FLAGS.from_scratch:
         run_directory.check_weights(start, config)
-    from pipelines.labelled import read_labelled, tokenize_labelled
+    from pipelines.labelled import tokenize_labelled
     from pipelines.vocabulary import read_vocabulary
 
     lower_case = run_directory.read_lower_case(start)
     vocabulary = read_vocabulary(start / "vocab.txt", lower_case, config.vocab_size)
-    if not from_dataset:  # own files are checked before TensorFlow takes its time
-        labelled = read_labelled(flags.labelled_files(), columns, dev_share)
-        startup.start_tensorflow(runtime)
-    else:
-        startup.start_tensorflow(runtime)
-        labelled = read_labelled(dataset_files(), columns, dev_share)
+    startup.set_environment(runtime)
+    labelled = read_data(runtime, columns, dev_share)
     from loops.classification import over_seeds
     from pipelines.tokenizer import Tokenizer
 
@@ -65,17 +62,30 @@ def main() -> None:
         print(over_seeds(results))
 
 
-def dataset_files() -> dict[str, Path | None]:
-    """The files of a --dataset, written to the cache first."""
-    from pipelines.datasets import write_dataset
+def read_data(runtime: Any, columns: Any, dev_share: float) -> Any:
+    """The labelled texts, and TensorFlow started once no mistake can be in the way."""
+    from loops import startup
+    from pipelines.datasets import find_dataset
+    from pipelines.labelled import read_labelled
+    from pipelines.prepared import write_source
 
+    if not flags.reads_dataset():
+        labelled = read_labelled(flags.labelled_files(), columns, dev_share)
+        startup.start_tensorflow(runtime)
+        return labelled
     options = flags.dataset_options(flags.dataset_cache())
-    write_dataset(options)
-    return {
-        "train": options.data_dir / "train.jsonl",
-        "dev": None,
-        "test": options.data_dir / "test.jsonl",
-    }
+    source = find_dataset(options)
+    if not source.has_labels:
+        raise UserError(
+            f"--dataset={source.name}: has no field label; --label_key names the one to learn"
+        )
+    startup.start_tensorflow(runtime)
+    write_source(source, options.data_dir, options.overwrite)
+    files = {name: options.data_dir / f"{name}.jsonl" for name in ("train", "test")}
+    test = files["test"] if files["test"].exists() else None
+    return read_labelled(
+        {"train": files["train"], "dev": None, "test": test}, columns, dev_share
+    )
 
 
 @stopping.deferred()

@@ -22,12 +22,14 @@ EMBEDDED = "docstrings"
 
 def main() -> None:
     options = flags.prepare_options()
+    startup.set_environment(RuntimeOptions())
+    from pipelines.datasets import find_dataset
+    from pipelines.prepared import describe, write_source
+
+    source = find_dataset(options)
     if options.dataset != EMBEDDED:  # which does without TensorFlow
         startup.start_tensorflow(RuntimeOptions())
-    from pipelines.datasets import write_dataset
-    from pipelines.prepared import describe
-
-    record = write_dataset(options)
+    record = write_source(source, options.data_dir, options.overwrite)
     print("\n".join(describe(record, options.data_dir)))
     print(
         f"next: python run_pretrain.py --corpus_dir={options.data_dir}/corpus --output_dir=RUN"

@@ -1,5 +1,6 @@
 """Scoring a classifier, keeping its best weights, writing its predictions."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,6 +10,7 @@ import tensorflow as tf
 
 from bert_core import scores
 from loops.checkpoints import Checkpoints, marked_steps
+from loops.console import escaped, spelled
 from loops.evaluate import Predictor
 
 
@@ -98,17 +100,28 @@ def one_class_warning(confusion: np.ndarray, names: Sequence[str]) -> str | None
 
 
 def predictions_table(scored: Scored, label_ids: np.ndarray, names: Sequence[str]) -> str:
-    """A .tsv: a line a text, in input order: label, prediction, a probability a class."""
-    header = ["index", "label", "predicted", *(_cell(f"p({name})") for name in names)]
+    """A .tsv: a line a text, in input order: label, prediction, a probability a class.
+
+    Labels are escaped as in Python's literals where they hold a backslash or a control
+    character, or begin as a formula does.
+    """
+    shown = [_cell(name) for name in names]
+    header = ["index", "label", "predicted", *(f"p({name})" for name in shown)]
     lines = ["\t".join(header)]
     for index, (label, row) in enumerate(zip(label_ids, scored.probabilities, strict=True)):
-        cells = [str(index), _cell(names[label]), _cell(names[int(row.argmax())])]
+        cells = [str(index), shown[label], shown[int(row.argmax())]]
         lines.append("\t".join([*cells, *(f"{share:.6f}" for share in row)]))
     return "\n".join(lines) + "\n"
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.split())
+    """A name that no terminal, spreadsheet or reader of CSV takes for more than a name."""
+    cell = escaped(text.replace("\\", "\\\\"))
+    is_number = re.fullmatch(r"[+-][0-9.]+", cell)
+    # What begins like this is a formula in a spreadsheet, or a quoted field.
+    if cell.startswith(("=", "+", "-", "@", '"')) and not is_number:
+        cell = spelled(cell[0]) + cell[1:]
+    return cell
 
 
 def over_seeds(results: Sequence[dict[str, float]]) -> str:

@@ -6,11 +6,16 @@ On a terminal the line is rewritten in place; in a log it is a plain line now an
 import contextlib
 import io
 import os
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+# What commands a terminal, ends a line or turns the order of what is read: control
+# characters, separators, and those that embed one direction of writing in another.
+_COMMANDS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_REDRAW = "\r\x1b[2K"  # clears the line the cursor is in
 _LOG_SECONDS = 20.0  # between plain lines
 _TERMINAL_SECONDS = 0.2
 
@@ -18,24 +23,45 @@ _TERMINAL_SECONDS = 0.2
 def harden_output() -> None:
     """No screen, or none that shows every character, is a reason to end a run.
 
-    What the encoding of the screen lacks is shown escaped; when the reader of a pipe
-    is gone (`| head`), lines are dropped from then on.
+    What the encoding of the screen lacks is shown escaped, and so is what would command
+    a terminal; when the reader of a pipe is gone (`| head`), lines are dropped from then on.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    sys.stdout = _Unbreakable(sys.stdout)
+    sys.stdout = _Hardened(sys.stdout)
 
 
-class _Unbreakable:
-    """Standard output that goes silent where it would raise BrokenPipeError."""
+def escaped(text: str, kept: str = "") -> str:
+    """Text from a file with its control characters as in Python's literals: "\\x1b[2J".
+
+    kept: those that stay as they are.
+    """
+    return _COMMANDS.sub(
+        lambda match: match[0] if match[0] in kept else spelled(match[0]), text
+    )
+
+
+def spelled(character: str) -> str:
+    """A character as an escape: \\n, \\x1b, \\u202e."""
+    short = character.encode("unicode_escape").decode()
+    return short if short != character else f"\\x{ord(character):02x}"
+
+
+class _Hardened:
+    """Standard output that shows text, whatever is in it, and to nobody if need be.
+
+    Control characters of other people's texts are escaped; it goes silent where it
+    would raise BrokenPipeError.
+    """
 
     def __init__(self, stream: Any):
         self._stream = stream
 
     def write(self, text: str) -> int:
+        ours = _REDRAW if text.startswith(_REDRAW) else ""
         with self._silent_when_broken():
-            self._stream.write(text)
+            self._stream.write(ours + escaped(text[len(ours) :], kept="\t\n"))
         return len(text)
 
     def flush(self) -> None:
@@ -78,13 +104,13 @@ class Progress:
         parts.append(f"{format_seconds(left)} left")
         line = "  ".join(parts)
         if self._terminal:
-            print(f"\r\x1b[2K{line}", end="" if step < self._total else "\n", flush=True)
+            print(f"{_REDRAW}{line}", end="" if step < self._total else "\n", flush=True)
         else:
             print(line, flush=True)
 
     def note(self, text: str) -> None:
         """A line of its own, above the progress line."""
-        print(f"\r\x1b[2K{text}" if self._terminal else text, flush=True)
+        print(f"{_REDRAW}{text}" if self._terminal else text, flush=True)
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:

@@ -9,6 +9,7 @@ import numpy as np
 from bert_core.errors import RunError
 from loops import stopping
 from loops.checkpoints import marked_steps
+from loops.console import escaped
 from loops.session import Session
 
 Evaluate = Callable[[int], dict[str, float]]
@@ -119,6 +120,7 @@ def batch_as_text(batch: Any, tokens: list[str]) -> str:
     lines = []
     for row in range(len(batch.input_ids)):
         fields = {name: field[row].numpy() for name, field in batch._asdict().items()}
-        lines += [f"row {row}", "  " + " ".join(tokens[i] for i in fields.pop("input_ids"))]
+        words = " ".join(tokens[i] for i in fields.pop("input_ids"))
+        lines += [f"row {row}", f"  {escaped(words)}"]
         lines += [f"  {name} {np.array2string(x, 10**6)}" for name, x in fields.items()]
     return "\n".join(lines) + "\n"

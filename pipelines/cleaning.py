@@ -2,6 +2,7 @@
 
 import html
 import re
+import unicodedata
 
 # A tag is `<`, a name HTML knows and, if anything more, attributes of the form name=value.
 # So `a < b and c > d`, `vector<int>` and `<unk>` stay. Nothing in the pattern can
@@ -45,6 +46,19 @@ def clean_text(text: str) -> str:
 def fold_whitespace(text: str) -> str:
     """Every run of whitespace, line ends included, becomes one space; none at the ends."""
     return " ".join(text.split())
+
+
+def has_words(text: str) -> bool:
+    """Whether anything is left of a text where BERT's cleaning has been.
+
+    Which drops control characters, spaces, U+FFFD and, uncased, accents without a letter.
+    """
+    return any(
+        c != "\ufffd"
+        and unicodedata.category(c)[0] not in "CZ"
+        and unicodedata.category(c) != "Mn"
+        for c in text
+    )
 
 
 def _space_for_html(match: re.Match[str]) -> str:

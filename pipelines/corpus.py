@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bert_core.errors import UserError
-from pipelines.cleaning import fold_whitespace
+from pipelines.cleaning import fold_whitespace, has_words
 from pipelines.gzip_limit import GzipLimit
 from pipelines.options import CorpusOptions
 
@@ -75,7 +75,8 @@ def list_files(options: CorpusOptions) -> list[Path]:
 
 
 def read_documents(options: CorpusOptions, notes: ReadingNotes | None = None) -> Iterator[str]:
-    """Every document in order, whitespace folded to single spaces, empty ones left out.
+    """Every document in order, whitespace folded to single spaces, those without words
+    left out.
 
     `notes` is filled in while the documents are drawn.
     """
@@ -85,7 +86,8 @@ def read_documents(options: CorpusOptions, notes: ReadingNotes | None = None) ->
         read_file = _json_documents if is_json else _text_documents
         with _opened(path) as file:
             for document in read_file(path, file, options, notes):
-                if folded := fold_whitespace(document):
+                folded = fold_whitespace(document)
+                if has_words(folded):
                     yield folded
 
 

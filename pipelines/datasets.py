@@ -1,20 +1,19 @@
 """Public datasets by name."""
 
-from typing import Any
-
 from pipelines import docstrings, tfds_text
 from pipelines.options import PrepareOptions
-from pipelines.prepared import write_source
+from pipelines.prepared import Source, check_data_dir
 
 
-def write_dataset(options: PrepareOptions) -> dict[str, Any]:
-    """Writes `options.dataset` to `options.data_dir`, unless it is there already.
+def find_dataset(options: PrepareOptions) -> Source:
+    """The dataset `options.dataset`, for pipelines.prepared.write_source to write.
 
-    Returns what `source.json` says of it. Raises UserError for an unknown dataset, one
-    that cannot be had, or a directory that holds something else.
+    Nothing is fetched, read or written yet, nor TensorFlow imported. Raises UserError for
+    an unknown dataset, one that cannot be had, or a directory that holds something else.
     """
     if options.dataset == docstrings.NAME:
         source = docstrings.source()
     else:
         source = tfds_text.source(options)
-    return write_source(source, options.data_dir, options.overwrite)
+    check_data_dir(source, options.data_dir, options.overwrite)
+    return source

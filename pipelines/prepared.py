@@ -14,6 +14,7 @@ import dataclasses
 import json
 import re
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
@@ -47,6 +48,22 @@ class Source:
     identity: dict[str, str]
     documents: Iterable[Document]
     label_names: tuple[str, ...] = ()  # empty: those seen, sorted
+    has_labels: bool = True
+
+
+def check_data_dir(source: Source, data_dir: Path, overwrite: bool) -> None:
+    """UserError for what `write_source` would stumble over, before there is work in it."""
+    target = data_dir.expanduser().resolve()
+    if not overwrite and _already_there(target, source):
+        return
+    _refuse_foreign(target, overwrite)
+    above = target.parent
+    while not above.exists():
+        above = above.parent
+    try:
+        tempfile.TemporaryFile(dir=above).close()
+    except OSError as error:
+        raise UserError(f"{data_dir}: cannot be written ({error.strerror})") from None
 
 
 def write_source(source: Source, data_dir: Path, overwrite: bool) -> dict[str, Any]:

@@ -22,7 +22,10 @@ _READ_AT_ONCE = 1024
 
 
 def source(options: PrepareOptions) -> Source:
-    """The dataset `options.dataset`, downloaded and built first if that is allowed."""
+    """The dataset `options.dataset`; fetched, if need be and allowed, when it is read.
+
+    Until then TensorFlow is not imported.
+    """
     builder = _builder(options)
     features = dict(builder.info.features)
     text_key = options.text_key
@@ -37,9 +40,8 @@ def source(options: PrepareOptions) -> Source:
         "cleaning": "1",
     }
     names = tuple(getattr(features[label_key], "names", ())) if label_key else ()
-    return Source(
-        options.dataset, identity, _documents(builder, text_key, label_key, names), names
-    )
+    documents = _documents(builder, text_key, label_key, names)
+    return Source(options.dataset, identity, documents, names, bool(label_key))
 
 
 def _check_field(features: dict[str, Any], flag: str, key: str, kinds: str, what: str) -> None:
@@ -52,11 +54,10 @@ def _check_field(features: dict[str, Any], flag: str, key: str, kinds: str, what
 
 
 def _builder(options: PrepareOptions) -> Any:
-    """A built dataset. TFDS raises many types of error here; each becomes one line."""
-    print(f"{options.dataset}: loading TensorFlow Datasets", flush=True)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # quiet, if not told otherwise
+    """Of TFDS. It raises many types of error here; each becomes one line."""
     flag = f"--dataset={options.dataset}"
-    try:  # takes seconds, so only when a dataset is wanted
+    os.environ.setdefault("NO_COLOR", "1")  # the screen shows escapes, it does not obey them
+    try:  # takes a second, so only when a dataset is wanted
         import tensorflow_datasets as tfds
 
         not_found = tfds.core.DatasetNotFoundError  # missing after a half-failed import
@@ -68,24 +69,32 @@ def _builder(options: PrepareOptions) -> Any:
     data_dir = options.tfds_data_dir and str(options.tfds_data_dir.expanduser())
     try:
         builder = tfds.builder(options.dataset, data_dir=data_dir)
+        is_prepared = builder.is_prepared()
     except not_found:
         raise UserError(
             f"{flag}: TensorFlow Datasets has no such dataset, nor is it docstrings; "
             "https://www.tensorflow.org/datasets/catalog lists them"
         ) from None
     except Exception as error:
-        raise UserError(f"{flag}: {_first_line(error)}") from None
-    if builder.is_prepared():
-        return builder
-    if not options.download:
+        raise UserError(
+            f"{flag}: TensorFlow Datasets cannot open it ({_first_line(error)}); "
+            "https://www.tensorflow.org/datasets/catalog tells how it is named"
+        ) from None
+    if not is_prepared and not options.download:
         raise UserError(
             f"{flag}: not found in {builder.data_dir}; give its --tfds_data_dir, or --download"
         )
-    try:
-        builder.download_and_prepare()
-    except Exception as error:
-        raise UserError(f"{flag}: download failed ({_first_line(error)})") from None
     return builder
+
+
+def _fetch(builder: Any) -> None:
+    """Downloads and builds a dataset that is not there yet."""
+    try:
+        builder.download_and_prepare()  # does nothing otherwise
+    except Exception as error:
+        raise UserError(
+            f"--dataset={builder.info.full_name}: download failed ({_first_line(error)})"
+        ) from None
 
 
 def _documents(
@@ -93,6 +102,7 @@ def _documents(
 ) -> Iterator[Document]:
     import tensorflow_datasets as tfds
 
+    _fetch(builder)
     wanted = {text_key, label_key} - {None}
     for split in sorted(builder.info.splits):
         if split.startswith(_HELD_OUT) and split not in SPLITS:

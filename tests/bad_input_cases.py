@@ -140,6 +140,16 @@ CORPUS_CASES = [
     ),
     corpus("one again and again", {"a.txt": b"same\n" * 9}, says="the same document 9 times"),
     corpus(
+        "control characters",
+        {"a.txt": "\x01\x02\n\x1b \u200b\n\ufffd\n\ue000\n\u0301\n".encode()},
+        says="holds no text",
+    ),
+    corpus(
+        "one of many has words",
+        {"a.txt": b"\1\n\2\nthree\n\3\n"},
+        says=("holds one document", "two different"),
+    ),
+    corpus(
         "file as document", {"a.txt": b"a\nb\n"}, "--document_boundary=file", says="one doc"
     ),
     corpus(

@@ -75,6 +75,7 @@ FLAG_CASES = [
     ),
 ]
 
+
 PATH_CASES = [
     pretrain("output is a file", "--output_dir={here}/corpus/a.txt", says="is a file; name a"),
     pretrain("output below a file", "--output_dir={here}/corpus/a.txt/x", says="be written to"),
@@ -139,6 +140,11 @@ EXAMPLE_CASES = [
     finetune("no train file", "--train_file=", says="--train_file is missing"),
     finetune(
         "missing file", "--train_file={here}/no.csv", says="no.csv: cannot be read (No such"
+    ),
+    finetune(
+        "escapes in a name",
+        "--train_file={here}/\x1b[2Jno.csv",
+        says=r"/\x1b[2Jno.csv: cannot be read",
     ),
     labelled("unknown kind", b"a", "give .jsonl, .csv or .tsv", suffix="txt"),
     labelled("empty", b"", "holds no examples"),

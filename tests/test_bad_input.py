@@ -16,12 +16,19 @@ from tests.bad_input_cases import (
     Files,
 )
 from tests.bad_input_conversions import CONVERT_CASES, DEMO_CASES, GOOGLE, HUB
-from tests.bad_input_programs import CHECKPOINT_CASES, EXAMPLE_CASES, FLAG_CASES, PATH_CASES
+from tests.bad_input_datasets import DATASET_CASES
+from tests.bad_input_programs import (
+    CHECKPOINT_CASES,
+    EXAMPLE_CASES,
+    FLAG_CASES,
+    PATH_CASES,
+)
 from tests.programs import Ended, Zygote
 
 CASES = [
     *(CORPUS_CASES + VOCABULARY_CASES + CONFIG_CASES + FLAG_CASES),
-    *(PATH_CASES + EXAMPLE_CASES + CHECKPOINT_CASES + CONVERT_CASES + DEMO_CASES),
+    *(PATH_CASES + EXAMPLE_CASES + CHECKPOINT_CASES + CONVERT_CASES),
+    *(DATASET_CASES + DEMO_CASES),
 ]
 
 
@@ -70,6 +77,7 @@ def test_bad_input(case: Case, tmp_path: Path, starter: Zygote) -> None:
     for text in case.says:
         assert text in ended.output
     assert len(ended.output) < 700
+    assert "\x1b" not in ended.output
     assert all_below(tmp_path) == before
 
 
@@ -78,7 +86,7 @@ FINE = {
     "pretrain": Case("run_pretrain.py", CORPUS, ("--corpus_dir={here}/corpus",), ()),
     "bad text replaced": Case(
         "run_pretrain.py",
-        {"corpus/a.txt": b"a\n\xff\0\n"},
+        {"corpus/a.txt": b"a\nb\xff\0\n"},
         ("--corpus_dir={here}/corpus", "--on_bad_text=replace"),
         (),
     ),
@@ -86,6 +94,12 @@ FINE = {
         "run_finetune.py",
         {**FINETUNE, "t.csv": LABELS_OUT_OF_ORDER},
         ("--init_checkpoint={here}/start", "--train_file={here}/t.csv", "--max_seq_length=16"),
+        (),
+    ),
+    "dataset": Case(
+        "run_prepare.py",
+        {},
+        ("--dataset=imdb_reviews", "--data_dir={here}/d", "--tfds_data_dir={here}/tfds"),
         (),
     ),
     "predict": Case(

@@ -1,7 +1,9 @@
 """Nothing in a file is executed, believed about sizes, followed out of its directory."""
 
 import ast
+import csv
 import hashlib
+import io
 import json
 import tracemalloc
 from pathlib import Path
@@ -150,11 +152,25 @@ def test_labels_are_shown_as_they_stand() -> None:
     assert confusion(np.eye(2, dtype=int), names).startswith(b"\x89PNG")
 
 
+LABELS = ["a\tb\r\nc", "d\x0b\u2028e", "\x1b[2J\x9b1m", "\u202egpj.exe", r"a\tb", "\\"]
+FORMULAS = ['=HYPERLINK("http://x")', "+cmd|' /C calc'!A0", "-1+1", "@SUM(A1)", '"open', "-"]
+NUMBERS = ["-1", "+1", "-0.5", "7"]
+
+
 def test_predictions_stay_in_their_cells() -> None:
-    names = ["a\tb\r\nc", "d\x0b\u2028e"]
-    scored = Scored(np.array([[0.9, 0.1], [0.2, 0.8]]), np.eye(2, dtype=int), {})
-    lines = predictions_table(scored, np.array([1, 0]), names).splitlines()
-    assert [line.count("\t") for line in lines] == [4, 4, 4]
+    """And name their labels still: the escapes are Python's own."""
+    names = [*LABELS, *FORMULAS, *NUMBERS]
+    scored = Scored(np.eye(len(names)), np.eye(len(names), dtype=int), {})
+    table = predictions_table(scored, np.arange(len(names)), names)
+    assert not [c for c in table if not c.isprintable() and c not in "\t\n"]
+    (_, *rows) = csv.reader(io.StringIO(table), "excel-tab")
+    assert [len(row) for row in rows] == [3 + len(names)] * len(names)
+    shown = [row[1] for row in rows]
+    assert [
+        ast.literal_eval(f"'{cell.replace(chr(39), chr(92) + chr(39))}'") for cell in shown
+    ] == names
+    assert [cell for cell in shown if cell[0] in '=+-@"'] == ["-1", "+1", "-0.5"]
+    assert shown[-1] == "7"
 
 
 def test_samples_are_no_markup() -> None:

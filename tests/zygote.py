@@ -9,18 +9,21 @@ is answered with {"pid"}, and once that has ended with {"status"}. With
 --without_tensorflow, a program that imports it is ended.
 """
 
+import importlib.abc
+import importlib.machinery
 import json
 import os
 import runpy
 import sys
-from typing import Any
+import types
+from typing import Any, NoReturn
 
 
 def main() -> None:
     if "--without_tensorflow" in sys.argv:
         sys.meta_path.insert(0, _NoTensorFlow())
-        import pipelines.corpus_check
-        import pipelines.labelled  # noqa: F401
+        import tensorflow_datasets  # noqa: F401
+
     else:
         import tensorflow_text  # noqa: F401
 
@@ -34,12 +37,17 @@ def main() -> None:
         print(json.dumps({"status": os.waitstatus_to_exitcode(status)}), flush=True)
 
 
-class _NoTensorFlow:
-    """Ends a program that gets as far as importing TensorFlow, its first long work."""
+class _NoTensorFlow(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Ends a program that gets as far as importing TensorFlow, its first long work.
 
-    def find_spec(self, name: str, *_: object) -> None:
-        if name in ("tensorflow", "tensorflow_datasets"):
-            raise SystemExit("would import TensorFlow now")
+    To look whether it is installed, as others do, is no import.
+    """
+
+    def find_spec(self, name: str, *_: object) -> importlib.machinery.ModuleSpec | None:
+        return importlib.machinery.ModuleSpec(name, self) if name == "tensorflow" else None
+
+    def exec_module(self, module: types.ModuleType) -> NoReturn:
+        raise SystemExit("would import TensorFlow now")
 
 
 def _become(request: dict[str, Any]) -> None:

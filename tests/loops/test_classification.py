@@ -105,9 +105,9 @@ def test_scores_are_in_input_order_without_the_filling() -> None:
     assert scored.values["accuracy"] == pytest.approx(1 / 3)
     table = predictions_table(scored, np.array([0, 1, 0]), ["good\tfilm", "bad\nfilm"])
     lines = [line.split("\t") for line in table.splitlines()]
-    assert lines[0] == ["index", "label", "predicted", "p(good film)", "p(bad film)"]
-    assert lines[1][:3] == ["0", "good film", "good film"]
-    assert lines[3] == ["2", "good film", "bad film", "0.119203", "0.880797"]
+    assert lines[0] == ["index", "label", "predicted", r"p(good\tfilm)", r"p(bad\nfilm)"]
+    assert lines[1][:3] == ["0", r"good\tfilm", r"good\tfilm"]
+    assert lines[3] == ["2", r"good\tfilm", r"bad\nfilm", "0.119203", "0.880797"]
 
 
 def test_one_class_only_is_warned_of() -> None:

@@ -83,6 +83,21 @@ def test_formats() -> None:
     assert list(format_values({"gradient_norm": 1.0})) == ["gradient norm 1.000"]
 
 
+def test_text_does_not_command_the_terminal(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hostile = "a\x1b[2J\x1b]0;title\x07\rb\u202ec\x9b1m\x7f"
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    console.harden_output()
+    Progress(3, 0, 1, "texts").note(hostile)
+    print(hostile, "tab\tstays", "\u00fc \U0001f469\u200d\U0001f52c")
+    lines = terminal.getvalue().split("\n")
+    shown = r"a\x1b[2J\x1b]0;title\x07\rb\u202ec\x9b1m\x7f"
+    assert lines[0] == "\r\x1b[2K" + shown
+    assert lines[1] == shown + " tab\tstays \u00fc \U0001f469\u200d\U0001f52c"
+
+
 PRINTS = """
 import sys, time
 from loops import console

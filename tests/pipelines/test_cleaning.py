@@ -2,12 +2,15 @@
 
 import html.parser
 import time
+import unicodedata
 
 import pytest
+import tensorflow as tf
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
-from pipelines.cleaning import clean_text, fold_whitespace
+from pipelines import words
+from pipelines.cleaning import clean_text, fold_whitespace, has_words
 
 
 @pytest.mark.parametrize(
@@ -103,3 +106,16 @@ def test_time_grows_with_the_length_only(piece):
         started = time.process_time()
         clean_text(text)
         assert time.process_time() - started < 5
+
+
+def test_what_has_words_is_what_the_tokeniser_finds_words_in():
+    """Of every character that Unicode 3.2 had, so that versions do not matter."""
+    old = unicodedata.ucd_3_2_0.category
+    characters = [chr(i) for i in range(0x110000) if old(chr(i)) not in ("Cn", "Cs")]
+    characters = [c for c in characters if old(c) == unicodedata.category(c)]
+    assert len(characters) > 200_000
+    cleaned = words.clean_text(tf.constant([c.encode() for c in characters]), True).numpy()
+    for character, text in zip(characters, cleaned, strict=True):
+        assert has_words(character) == bool(words.split_words(text.decode())), hex(
+            ord(character)
+        )
