@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from bert_core.errors import UserError
-from pipelines.corpus import ReadingNotes, read_documents
+from pipelines.corpus import read_documents
 from pipelines.corpus_check import cache_entry
 from pipelines.corpus_summary import CorpusSummary
 from pipelines.options import CorpusOptions, StoreOptions
 from pipelines.progress import Progress
+from pipelines.reading_notes import ReadingNotes
 from pipelines.split_writer import disk_errors
 from pipelines.token_store import StoreError, TokenStore, open_store
 from pipelines.token_store_builder import build_store

@@ -11,7 +11,6 @@ compressed files are decompressed in small pieces, and one document or line abov
 """
 
 import contextlib
-import dataclasses
 import gzip
 import hashlib
 import io
@@ -27,23 +26,11 @@ from bert_core.errors import UserError
 from pipelines.cleaning import fold_whitespace, has_words
 from pipelines.gzip_limit import GzipLimit
 from pipelines.options import CorpusOptions
+from pipelines.reading_notes import ReadingNotes
 
 SUFFIXES = (".txt", ".txt.gz", ".jsonl", ".jsonl.gz")
 MAX_DOCUMENT_BYTES = 16 * 2**20  # several times the longest novel
 _HASHING_CHUNK = 2**18
-
-
-@dataclasses.dataclass
-class ReadingNotes:
-    """What a reader saw that its documents do not show."""
-
-    blank_lines: int = 0  # of .txt files
-    skipped: int = 0  # documents left out by on_bad_text="skip"
-    first_skipped: str = ""  # "file:line" of the first of them
-
-    def skip(self, where: str) -> None:
-        self.skipped += 1
-        self.first_skipped = self.first_skipped or where
 
 
 def list_files(options: CorpusOptions) -> list[Path]:
@@ -129,7 +116,7 @@ def _text_documents(
     for number, raw in _lines(path, file):
         blank = not raw or raw.isspace()
         notes.blank_lines += blank
-        text = _decode(raw, path, number, options)
+        text = _decode(raw, path, number, options, notes)
         if text is None:
             bad = bad or number
         else:
@@ -158,17 +145,19 @@ def _json_documents(
     path: Path, file: BinaryIO, options: CorpusOptions, notes: ReadingNotes
 ) -> Iterator[str]:
     for number, raw in _lines(path, file):
-        line = _decode(raw, path, number, options)
+        line = _decode(raw, path, number, options, notes)
         if line is not None and not line.strip():
             continue
-        text = None if line is None else _json_text(line, path, number, options)
+        text = None if line is None else _json_text(line, path, number, options, notes)
         if text is None:
             notes.skip(f"{path}:{number}")
         else:
             yield text
 
 
-def _json_text(line: str, path: Path, number: int, options: CorpusOptions) -> str | None:
+def _json_text(
+    line: str, path: Path, number: int, options: CorpusOptions, notes: ReadingNotes
+) -> str | None:
     """The text field of one line; None when it is to be skipped."""
     try:
         record = json.loads(line)
@@ -181,7 +170,7 @@ def _json_text(line: str, path: Path, number: int, options: CorpusOptions) -> st
     if isinstance(text, str):
         # Escapes can spell what bytes cannot: half a surrogate pair, a NUL.
         spelled = text.encode("utf-8", "surrogatepass") if "\\u" in line else None
-        return text if spelled is None else _decode(spelled, path, number, options)
+        return text if spelled is None else _decode(spelled, path, number, options, notes)
     problem = "is not a string" if options.text_key in record else "is missing"
     fields = ", ".join(sorted(record)[:8]) or "none"
     raise UserError(
@@ -190,7 +179,9 @@ def _json_text(line: str, path: Path, number: int, options: CorpusOptions) -> st
     )
 
 
-def _decode(raw: bytes, path: Path, number: int, options: CorpusOptions) -> str | None:
+def _decode(
+    raw: bytes, path: Path, number: int, options: CorpusOptions, notes: ReadingNotes
+) -> str | None:
     """The text of some bytes; None when the policy is to skip what is not text."""
     try:
         text = raw.decode("utf-8")
@@ -200,6 +191,7 @@ def _decode(raw: bytes, path: Path, number: int, options: CorpusOptions) -> str 
     except UnicodeDecodeError as error:
         problem = f"byte {raw[error.start]:#04x} is not UTF-8 (column {error.start + 1})"
     if options.on_bad_text == "replace":
+        notes.replace(f"{path}:{number}")
         return raw.decode("utf-8", "replace").replace("\0", "\ufffd")
     if options.on_bad_text == "skip":
         return None

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bert_core.errors import UserError
-from pipelines.corpus import ReadingNotes, fingerprint, read_documents
+from pipelines.corpus import fingerprint, read_documents
 from pipelines.options import CorpusOptions, StoreOptions
 from pipelines.progress import Progress
+from pipelines.reading_notes import ReadingNotes
 from pipelines.vocabulary import read_vocabulary
 
 
@@ -76,7 +77,7 @@ def _read_through(corpus: CorpusOptions, say: Callable) -> None:
     if different:
         return
     found = f"the same document {count:,} times" if count > 1 else "one document"
-    skipped = f", {notes.skipped:,} skipped ({notes.first_skipped})" if notes.skipped else ""
+    skipped = f", {notes.skipped:,} skipped ({notes.first_bad})" if notes.skipped else ""
     raise UserError(
         f"{corpus.corpus_dir}: holds {found if count else 'no text'}{skipped}; training and "
         "evaluation need at least two different documents: bring more text, or see "

@@ -12,8 +12,9 @@ import array
 
 import numpy as np
 
-from pipelines.corpus import ReadingNotes, list_files
+from pipelines.corpus import list_files
 from pipelines.options import CorpusOptions
+from pipelines.reading_notes import ReadingNotes
 
 # Below the first a median "document" is a wrapped line, above the second a whole book.
 _SHORT_DOCUMENT = 120
@@ -67,7 +68,12 @@ class CorpusSummary:
         if self._notes.skipped:
             result.append(
                 f"  skipped as not text: {_counted(self._notes.skipped, 'document')}, "
-                f"the first at {self._notes.first_skipped}"
+                f"the first at {self._notes.first_bad}"
+            )
+        if self._notes.replaced:
+            result.append(
+                f"  not text, replaced by U+FFFD: in {_counted(self._notes.replaced, 'line')}, "
+                f"the first at {self._notes.first_bad}"
             )
         warning = self._boundary_warning(median, longest) if self._has_text_files else ""
         return [*result, f"  warning: {warning}"] if warning else result

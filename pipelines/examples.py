@@ -238,10 +238,9 @@ def _label(label: Any, column: str, where: str) -> str:
     if isinstance(label, int):  # bool too
         label = json.dumps(label)
     label = _text(label, column, where).strip()
-    if not label:
-        raise UserError(f"{where}: the label in {column!r} is empty; give each text one")
-    if re.search("[\r\n]", label):
-        raise UserError(f"{where}: the label in {column!r} has more than one line; shorten it")
+    if not label or re.search("[\r\n]", label):
+        problem = "has more than one line" if label else "is empty"
+        raise UserError(f"{where}: the label in {column!r} {problem}; give each text one")
     return label
 
 

@@ -85,4 +85,6 @@ def disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror})") from None
+        # NumPy's own says how many numbers were written, but not why no more.
+        problem = error.strerror or f"{error}; is the disk full?"
+        raise UserError(f"{path}: cannot be written ({problem})") from None

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -115,6 +116,15 @@ class Zygote:
     def close(self) -> None:
         self._process.kill()
         self._process.wait()
+
+
+def error_of(ended: Ended, status: int) -> str:
+    """The one line that says what is wrong."""
+    assert ended.status == status, ended.output
+    assert "Traceback" not in ended.output
+    (line,) = re.findall(r"^run_\w+\.py: .*$", ended.output, re.MULTILINE)
+    assert ended.output.rstrip().endswith(line)
+    return line
 
 
 def write_corpus(directory: Path, documents: int = 300) -> None:

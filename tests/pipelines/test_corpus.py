@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from bert_core.errors import UserError
 from pipelines import corpus as module
 from pipelines.cleaning import has_words
-from pipelines.corpus import ReadingNotes, fingerprint, list_files, read_documents
+from pipelines.corpus import fingerprint, list_files, read_documents
 from pipelines.options import CorpusOptions
+from pipelines.reading_notes import ReadingNotes
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 GZIPPED = gzip.compress(b"".join(b"line %d\n" % n for n in range(5000)))
@@ -151,11 +152,13 @@ def test_bad_text_is_replaced_or_its_document_skipped(
 ):
     folder(tmp_path, x__txt=b"a\nb\xff\nc\0d\n\ne\nf\n")
     options = CorpusOptions(tmp_path, boundary, on_bad_text="replace")
-    assert list(read_documents(options)) == replaced
+    notes = ReadingNotes()
+    assert list(read_documents(options, notes)) == replaced
+    assert notes == ReadingNotes(1, 0, 2, f"{tmp_path / 'x.txt'}:2")
     notes = ReadingNotes()
     options = CorpusOptions(tmp_path, boundary, on_bad_text="skip")
     assert list(read_documents(options, notes)) == skipped
-    assert notes == ReadingNotes(1, count, f"{tmp_path / 'x.txt'}:2")
+    assert notes == ReadingNotes(1, count, 0, f"{tmp_path / 'x.txt'}:2")
 
 
 def test_bad_json_text_is_replaced_or_skipped(tmp_path):

@@ -4,9 +4,10 @@ import random
 
 import pytest
 
-from pipelines.corpus import ReadingNotes, read_documents
+from pipelines.corpus import read_documents
 from pipelines.corpus_summary import CorpusSummary
 from pipelines.options import CorpusOptions
+from pipelines.reading_notes import ReadingNotes
 
 
 def summarised(top, boundary="line", **options):
@@ -67,6 +68,12 @@ def test_skipped_documents_are_told(tmp_path):
     (tmp_path / "a.txt").write_bytes(b"one\n\xff\n\xfe\n")
     printed = " ".join(summarised(tmp_path, on_bad_text="skip")[0].lines())
     assert f"2 documents, the first at {tmp_path / 'a.txt'}:2" in printed
+
+
+def test_replaced_lines_are_told(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"one\ntw\xff\nthr\0e\n")
+    printed = " ".join(summarised(tmp_path, on_bad_text="replace")[0].lines())
+    assert f"replaced by U+FFFD: in 2 lines, the first at {tmp_path / 'a.txt'}:2" in printed
 
 
 def test_no_documents_at_all(tmp_path):
