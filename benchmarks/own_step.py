@@ -1,0 +1,24 @@
+"""The project's own step, as a contestant of benchmarks/peers.py."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks import step as step_benchmark
+from benchmarks import turns
+from loops import startup
+from loops.options import RuntimeOptions
+
+
+def prepare(job: dict[str, Any]) -> Any:
+    startup.start_tensorflow(RuntimeOptions(num_threads=job["threads"], xla=job["compile"]))
+    shape = step_benchmark.SHAPES[job["shape"]]
+    steps, batches = step_benchmark.training_steps(shape, job["dropout"], job["compile"])
+    steps(batches, [1e-4, 1e-4])  # traces, and warms up
+    return turns.each_timed(lambda: steps(batches, [1e-4]))
+
+
+if __name__ == "__main__":
+    turns.serve(prepare)

@@ -1,0 +1,151 @@
+"""The project's training step beside those of keras-hub and transformers, in one sitting.
+
+  python benchmarks/peers.py                         # shapes A, B and C of step.py
+  python benchmarks/peers.py --shapes=A --dropout=0 --rounds=9 --only=hub,sdpa
+
+Each is a process in a virtual environment of its own, made the first time. All get the
+same tokens, masked positions and threads, float32, AdamW with weight decay, clipping of
+the global norm. They take turns, none works while another does, and a ratio compares
+turns of the same round: medians of a turn's steps, then the median, lowest and highest
+of the rounds. Memory is the most each process ever held.
+
+Each peer has its quickest setting: keras-hub gathers the masked positions, works in `fit`
+without metrics and with TF_ENABLE_ONEDNN_OPTS=1; transformers has a fused AdamW.
+"""
+
+import dataclasses
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from absl import flags as absl_flags
+
+import flags
+from benchmarks import peer_venv
+from benchmarks.step import SHAPES, random_batch
+from benchmarks.turns import Contestant
+from loops import startup
+
+HERE = Path(__file__).resolve().parent
+OURS = "this project"
+# name -> (script, requirements or None for this environment, what its job says)
+CONTESTANTS: dict[str, tuple[str, str | None, dict[str, Any]]] = {
+    OURS: ("own_step.py", None, {"compile": False}),
+    "this project --xla": ("own_step.py", None, {"compile": True}),
+    **{
+        f"keras-hub{' jit_compile' * jit}": (
+            "peer_keras_hub.py",
+            "requirements-keras-hub.txt",
+            {"compile": jit},
+        )
+        for jit in (False, True)
+    },
+    **{
+        f"transformers {attention}": (
+            "peer_transformers.py",
+            "requirements-transformers.txt",
+            {"attention": attention},
+        )
+        for attention in ("sdpa", "eager")
+    },
+}
+
+
+@flags.group
+def benchmark_flags() -> None:
+    """What to measure:"""
+    absl_flags.DEFINE_string("shapes", "ABC", "Letters of the shapes.")
+    absl_flags.DEFINE_float("dropout", 0.1, "Dropout rate of all.")
+    absl_flags.DEFINE_list("only", [], "Words; peers whose name has one. Unset: all.")
+
+
+@flags.group
+def turn_flags() -> None:
+    """How they take turns:"""
+    absl_flags.DEFINE_integer("rounds", 7, "Turns of each.")
+    absl_flags.DEFINE_float("turn_seconds", 3.0, "Length of a turn, one step at least.")
+    directory = str(peer_venv.DEFAULT_DIRECTORY)
+    absl_flags.DEFINE_string("venv_dir", directory, "Where the peers are installed.")
+
+
+def main() -> None:
+    names = [n for n in CONTESTANTS if n == OURS or wanted(n)]
+    pythons = {name: python_of(CONTESTANTS[name][1]) for name in names}
+    for shape in flags.FLAGS.shapes:
+        contestants = [
+            Contestant(name, [pythons[name], HERE / CONTESTANTS[name][0]]) for name in names
+        ]
+        with tempfile.TemporaryDirectory() as directory:
+            job = job_of(shape, Path(directory))
+            for one in contestants:
+                one.start({**job, **CONTESTANTS[one.name][2]})
+            take_turns(contestants)
+        print(
+            f"\nshape {shape}, dropout {flags.FLAGS.dropout:g}, {job['threads']} threads, "
+            f"{flags.FLAGS.rounds} rounds"
+        )
+        for line in table(contestants):
+            print(line, flush=True)
+        for one in contestants:
+            one.stop()
+
+
+def wanted(name: str) -> bool:
+    return not flags.FLAGS.only or any(word in name for word in flags.FLAGS.only)
+
+
+def python_of(requirements: str | None) -> Path:
+    if requirements is None:
+        return Path(sys.executable)
+    return peer_venv.peer_python(requirements, Path(flags.FLAGS.venv_dir))
+
+
+def job_of(letter: str, directory: Path) -> dict[str, Any]:
+    """What every contestant is told of a shape; the batch is left in the directory."""
+    import numpy as np
+
+    shape, batch = SHAPES[letter], directory / "batch.npz"
+    np.savez(batch, **random_batch(shape)._asdict())
+    return {
+        "shape": letter,
+        "config": dataclasses.asdict(shape.config),
+        "batch": str(batch),
+        "dropout": flags.FLAGS.dropout,
+        "threads": startup.num_threads(flags.runtime_options()),
+    }
+
+
+def take_turns(contestants: list[Contestant]) -> None:
+    """A step each to see how many fill a turn, then the rounds."""
+    counts = {}
+    for one in contestants:
+        step = sum(one.turn(1)["seconds"])
+        counts[one.name] = max(1, round(flags.FLAGS.turn_seconds / step))
+        one.answers.clear()
+    for _ in range(flags.FLAGS.rounds):
+        for one in contestants:
+            one.turn(counts[one.name])
+
+
+def table(contestants: list[Contestant]) -> list[str]:
+    medians = {
+        one.name: [statistics.median(turn["seconds"]) for turn in one.answers]
+        for one in contestants
+    }
+    lines = [f"{'':32}   step   times ours (of the rounds)     memory"]
+    for one in contestants:
+        ratios = [a / b for a, b in zip(medians[one.name], medians[OURS], strict=True)]
+        lines.append(
+            f"{one.name:32} {statistics.median(medians[one.name]) * 1e3:6.0f} ms "
+            f"{statistics.median(ratios):6.2f} ({min(ratios):.2f} to {max(ratios):.2f}) "
+            f"{one.answers[-1]['peak_memory'] / 1e9:10.1f} GB"
+        )
+    return lines
+
+
+if __name__ == "__main__":
+    flags.launch(main, benchmark_flags, turn_flags, flags.runtime_flags)
