@@ -35,7 +35,7 @@ OURS = "this project"
 # name -> (script, requirements or None for this environment, what its job says)
 CONTESTANTS: dict[str, tuple[str, str | None, dict[str, Any]]] = {
     OURS: ("own_step.py", None, {"compile": False}),
-    "this project --xla": ("own_step.py", None, {"compile": True}),
+    f"{OURS} --xla": ("own_step.py", None, {"compile": True}),
     **{
         f"keras-hub{' jit_compile' * jit}": (
             "peer_keras_hub.py",
@@ -53,6 +53,7 @@ CONTESTANTS: dict[str, tuple[str, str | None, dict[str, Any]]] = {
         for attention in ("sdpa", "eager")
     },
 }
+OWN = (OURS, f"{OURS} --xla")
 
 
 @flags.group
@@ -66,8 +67,8 @@ def benchmark_flags() -> None:
 @flags.group
 def turn_flags() -> None:
     """How they take turns:"""
-    absl_flags.DEFINE_integer("rounds", 7, "Turns of each.")
-    absl_flags.DEFINE_float("turn_seconds", 3.0, "Length of a turn, one step at least.")
+    absl_flags.DEFINE_integer("rounds", 9, "Turns of each.")
+    absl_flags.DEFINE_float("turn_seconds", 2.0, "Length of a turn, one step at least.")
     directory = str(peer_venv.DEFAULT_DIRECTORY)
     absl_flags.DEFINE_string("venv_dir", directory, "Where the peers are installed.")
 
@@ -120,15 +121,20 @@ def job_of(letter: str, directory: Path) -> dict[str, Any]:
 
 
 def take_turns(contestants: list[Contestant]) -> None:
-    """A step each to see how many fill a turn, then the rounds."""
+    counts = steps_a_turn(contestants)
+    for _ in range(flags.FLAGS.rounds):
+        for one in contestants:
+            one.turn(counts[one.name])
+
+
+def steps_a_turn(contestants: list[Contestant]) -> dict[str, int]:
+    """How many steps fill a turn of each, from one step."""
     counts = {}
     for one in contestants:
         step = sum(one.turn(1)["seconds"])
         counts[one.name] = max(1, round(flags.FLAGS.turn_seconds / step))
         one.answers.clear()
-    for _ in range(flags.FLAGS.rounds):
-        for one in contestants:
-            one.turn(counts[one.name])
+    return counts
 
 
 def table(contestants: list[Contestant]) -> list[str]:

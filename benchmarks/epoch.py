@@ -1,0 +1,133 @@
+"""Pretraining from end to end on real text, beside keras-hub and transformers.
+
+  python run_prepare.py --dataset=imdb_reviews --data_dir=data/imdb
+  python benchmarks/epoch.py --corpus_dir=data/imdb/corpus
+
+Counts useful tokens a second: of the text, neither padding nor [CLS] nor [SEP]. The
+project reads its token store, packs, masks, logs and saves as run_pretrain.py does. The
+peers are fed as usual: a document a row, cut or padded to --seq_length, masked anew each
+time by their own layer or collator, from token ids that lie ready, no log, no checkpoint.
+L2 H128, the project's vocabulary, --batch_size rows for all; in turns, see peers.py.
+
+Then what the loop costs beside its step: the seconds of the loop over those of as many
+steps on a ready batch, half of them before and half after.
+"""
+
+import dataclasses
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from absl import flags as absl_flags
+
+import flags
+from benchmarks import peers
+from benchmarks.turns import Contestant
+from bert_core.config import preset
+from loops import startup
+
+HERE = Path(__file__).resolve().parent
+EVALUATIONS = 10 / 3000  # a step, where run_pretrain.py is left to its defaults
+
+
+@flags.group
+def benchmark_flags() -> None:
+    """What to measure:"""
+    absl_flags.DEFINE_integer("seq_length", 256, "Tokens a row.")
+    absl_flags.DEFINE_integer("batch_size", 32, "Rows a step.")
+    absl_flags.DEFINE_integer("steps", 250, "Steps of the project in a turn.")
+    absl_flags.DEFINE_float("dropout", 0.0, "Dropout rate of all.")
+    absl_flags.DEFINE_list("only", [], "Words; peers whose name has one. Unset: all.")
+
+
+def main() -> None:
+    flags.corpus_options()  # a mistake shows before any work
+    names = [n for n in peers.CONTESTANTS if n not in peers.OWN and peers.wanted(n)]
+    pythons = [peers.python_of(peers.CONTESTANTS[name][1]) for name in names]
+    contestants = [Contestant(peers.OURS, [sys.executable, HERE / "own_epoch.py"])]
+    contestants += [
+        Contestant(name, [python, HERE / peers.CONTESTANTS[name][0]])
+        for name, python in zip(names, pythons, strict=True)
+    ]
+    with tempfile.TemporaryDirectory() as directory:
+        job = job_of(Path(directory))
+        for one in contestants:
+            one.start({**job, **peers.CONTESTANTS[one.name][2]})
+        counts = peers.steps_a_turn(contestants[1:])
+        for _ in range(flags.FLAGS.rounds):
+            contestants[0].turn(flags.FLAGS.steps)
+            for one in contestants[1:]:
+                one.turn(counts[one.name])
+        for line in [*table(contestants), *overhead(contestants[0])]:
+            print(line)
+        for one in contestants:
+            one.stop()
+
+
+def job_of(directory: Path) -> dict[str, Any]:
+    """What every contestant is told. The project's own makes the reviews of the others."""
+    values, run = flags.FLAGS, directory / "run"
+    return {
+        "arguments": [
+            f"--corpus_dir={values.corpus_dir}",
+            f"--document_boundary={values.document_boundary}",
+            f"--cache_dir={values.cache_dir}",
+            f"--output_dir={run}",
+            f"--seq_length={values.seq_length}",
+            f"--batch_size={values.batch_size}",
+            f"--dropout={values.dropout}",
+            f"--num_threads={values.num_threads}",
+            "--num_train_steps=1000000",
+        ],
+        "reviews": str(directory / "reviews.npz"),
+        "tokens_to_keep": 5_000_000,
+        "vocab_file": str(run / "vocab.txt"),
+        "config": dataclasses.asdict(preset("tiny", 8192)),
+        "seq_length": values.seq_length,
+        "batch_size": values.batch_size,
+        "dropout": values.dropout,
+        "threads": startup.num_threads(flags.runtime_options()),
+        "compile": False,
+    }
+
+
+def table(contestants: list[Contestant]) -> list[str]:
+    speeds = {
+        one.name: [turn["useful_tokens"] / sum(turn["seconds"]) for turn in one.answers]
+        for one in contestants
+    }
+    lines = [f"{'':24} useful tokens/s   ours is (of the rounds)     memory"]
+    for one in contestants:
+        ratios = [a / b for a, b in zip(speeds[peers.OURS], speeds[one.name], strict=True)]
+        lines.append(
+            f"{one.name:24} {statistics.median(speeds[one.name]):15,.0f} "
+            f"{statistics.median(ratios):6.2f}x ({min(ratios):.2f} to {max(ratios):.2f}) "
+            f"{one.answers[-1]['peak_memory'] / 1e9:8.1f} GB"
+        )
+    return lines
+
+
+def overhead(ours: Contestant) -> list[str]:
+    loops = [100 * (sum(turn["seconds"]) / turn["bare"] - 1) for turn in ours.answers]
+    share = flags.FLAGS.steps * EVALUATIONS  # evaluations in as many steps, usually
+    evaluating = [100 * share * turn["evaluating"] / turn["bare"] for turn in ours.answers]
+    return [
+        f"the loop takes {statistics.median(loops):.1f}% ({min(loops):.1f} to "
+        f"{max(loops):.1f}) more than its bare steps;",
+        f"ten evaluations in 3,000 steps take {statistics.median(evaluating):.1f}% on top",
+    ]
+
+
+if __name__ == "__main__":
+    flags.launch(
+        main,
+        flags.corpus_flags,
+        flags.cache_flags,
+        benchmark_flags,
+        peers.turn_flags,
+        flags.runtime_flags,
+    )
