@@ -77,16 +77,23 @@ def test_initial_values():
 
 @pytest.mark.parametrize("rate", [0.1, 0.5])
 def test_dropout_zeroes_its_share_and_scales_the_rest(rate):
-    x = np.full((300, 400), 2.0, np.float32)
+    x = np.full((300, 401), 2.0, np.float32)  # not a multiple of the four bytes of a word
     y = dropout(x, rate, [1, 2]).numpy()
+    rate = round(256 * rate) / 256
     dropped = y == 0
     np.testing.assert_allclose(y[~dropped], 2.0 / (1 - rate), rtol=1e-6)
     deviation = np.sqrt(rate * (1 - rate))
     assert abs(dropped.mean() - rate) < 4 * deviation / np.sqrt(x.size)
     # Each place on its own: no row and no column falls out together.
     assert np.abs(dropped.mean(0) - rate).max() < 5 * deviation / np.sqrt(300)
-    assert np.abs(dropped.mean(1) - rate).max() < 5 * deviation / np.sqrt(400)
+    assert np.abs(dropped.mean(1) - rate).max() < 5 * deviation / np.sqrt(401)
     assert y.mean() == pytest.approx(2.0, rel=0.02)
+
+
+@pytest.mark.parametrize(("rate", "lowest", "highest"), [(1e-4, 0, 0.01), (0.9999, 0.99, 1)])
+def test_dropout_never_drops_nothing_or_all(rate, lowest, highest):
+    dropped = np.mean(dropout(np.ones(100_000, np.float32), rate, [3, 4]) == 0)
+    assert lowest < dropped < highest
 
 
 def test_dropout_passes_the_gradient_of_what_it_kept():
