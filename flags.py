@@ -21,10 +21,12 @@ from bert_core.adamw_options import AdamWOptions
 from bert_core.errors import RunError, UserError
 from loops import console, stopping
 from loops.options import (
+    ACTIONS,
     FORMATS,
     ConvertOptions,
     LengthOptions,
     LoopOptions,
+    PredictOptions,
     RuntimeOptions,
     ScheduleOptions,
     TrainingOptions,
@@ -34,8 +36,12 @@ from pipelines import options
 FLAGS = flags.FLAGS
 
 
-def launch(main: Callable[[], None], *groups: Callable[[], None]) -> None:
+def launch(
+    main: Callable[[], None], *groups: Callable[[], None], takes_texts: bool = False
+) -> None:
     """Defines the groups, parses the command line and runs `main()`.
+
+    With `takes_texts`, what is no flag is a text to work on.
 
     A mistake of the user's, in flags or later, is one line on stderr and exit
     code 2; a disk or a memory that is full, 1; a signal, 130 or 143. `--help` prints
@@ -49,7 +55,7 @@ def launch(main: Callable[[], None], *groups: Callable[[], None]) -> None:
         print(_help_text(program, groups))
         sys.exit(0)
     try:
-        _parse_command_line()
+        _parse_command_line(takes_texts)
         stopping.install()
         main()
     except UserError as error:
@@ -64,14 +70,20 @@ def launch(main: Callable[[], None], *groups: Callable[[], None]) -> None:
         raise
 
 
-def _parse_command_line() -> None:
+_texts: list[str] = []
+
+
+def _parse_command_line(takes_texts: bool) -> None:
+    FLAGS.set_gnu_getopt(True)  # flags may stand behind what is none
     try:
         extra = FLAGS(sys.argv)[1:]
     except flags.Error as error:
         raise UserError(f"{str(error).removeprefix('ERROR:: ')}; --help lists all") from None
     except UnicodeDecodeError as error:
         raise UserError(f"--flagfile: names a file that is not text ({error})") from None
-    if extra:
+    if takes_texts:
+        _texts.extend(extra)
+    elif extra:
         raise UserError(f"{extra[0]!r} is not a flag; flags are written --name=value")
 
 
@@ -448,26 +460,54 @@ def predict_flags() -> None:
     """What to use, and on what:"""
     flags.DEFINE_string("checkpoint", None, "Run directory.")
     flags.DEFINE_multi_string("fill_mask", [], "A text with [MASK] in it; may be repeated.")
-    flags.DEFINE_integer("top_k", 5, "Words to show for each [MASK].")
+    flags.DEFINE_bool("classify", False, "Classes of texts, by a fine-tuned run.")
+    flags.DEFINE_bool("embed", False, "Sentence vectors: means of the last layer.")
+    flags.DEFINE_string("input", None, "Texts: .txt, .jsonl, .csv or .tsv, optionally .gz.")
+    flags.DEFINE_string(
+        "output", None, "New file: .jsonl, .csv or .tsv of classes, or .npy of vectors."
+    )
+    flags.DEFINE_string("text_column", "text", "Column or field of the text in --input.")
+    flags.DEFINE_string("text_pair_column", None, "Column of a second text, if there is one.")
+    flags.DEFINE_integer("top_k", 5, "Words or classes to show, the likeliest first.")
+    flags.DEFINE_integer(
+        "max_seq_length", None, "Tokens a text is cut to; unset: as many as in training."
+    )
+    flags.DEFINE_integer("batch_size", 32, "Texts computed at once from a file.")
 
 
 def checkpoint() -> Path:
     return _required_path("checkpoint")
 
 
-def texts_to_fill() -> list[str]:
-    if not FLAGS.fill_mask:
-        raise UserError('--fill_mask is missing; for example --fill_mask="a [MASK] word"')
-    for text in FLAGS.fill_mask:
-        if "[MASK]" not in text:
-            raise UserError(f"--fill_mask={text!r}: has no [MASK] to fill in; write one")
-    return FLAGS.fill_mask
+def predict_options() -> PredictOptions:
+    given = [name for name in ACTIONS if FLAGS[name].value]
+    if len(given) != 1:
+        choice = ", ".join(f"--{name}" for name in ACTIONS)
+        raise UserError(f"give one of {choice}; given: {', '.join(given) or 'none'}")
+    if given == ["fill_mask"] and _texts:
+        raise UserError(f'{_texts[0]!r} is not a flag; write --fill_mask="a [MASK] word"')
+    return PredictOptions(
+        action=given[0],
+        texts=tuple(FLAGS.fill_mask or _texts),
+        input=_path("input"),
+        output=_path("output"),
+        top_k=FLAGS.top_k,
+    )
 
 
-def top_k() -> int:
-    if FLAGS.top_k < 1:
-        raise UserError(f"--top_k={FLAGS.top_k}: must be at least 1")
-    return FLAGS.top_k
+def unlabelled_columns() -> options.ExamplesOptions:
+    """The columns of texts whose labels are to be found."""
+    for flag in ("text_column", "text_pair_column"):
+        if FLAGS[flag].value == "label":
+            raise UserError(f"--{flag}=label: is a column of the output; rename it")
+    return options.ExamplesOptions(
+        text_column=FLAGS.text_column, text_pair_column=FLAGS.text_pair_column
+    )
+
+
+def reading_options(max_seq_length: int, truncation: str) -> options.ClassificationOptions:
+    """How texts become batches for a trained run."""
+    return options.ClassificationOptions(max_seq_length, FLAGS.batch_size, truncation)
 
 
 @group

@@ -165,6 +165,7 @@ def plan(model: Any, source: str, vocabulary: Any, data: Any, seed: int) -> Any:
             "init_checkpoint": source,
             "vocabulary": vocabulary.sha256,
             "labels": data.names,
+            "text_pairs": data.train.texts.second is not None,
             "data": data.fingerprint(),
             "test_majority": None if data.test is None else data.test.majority,
         },

@@ -8,7 +8,7 @@ import tensorflow as tf
 from bert_core.batch import ClassificationBatch, MlmBatch
 from bert_core.config import BertConfig
 from bert_core.encoder import Encoder
-from bert_core.heads import MlmHead, pooler
+from bert_core.heads import MeanPooler, MlmHead, pooler
 from bert_core.layers import Dense, Initializer, dropout, fold_in
 from bert_core.losses import Sums, cross_entropy, tied_cross_entropy
 
@@ -23,9 +23,18 @@ class MaskedLanguageModel(tf.Module):
         self.encoder = Encoder(init, config)
         self.head = MlmHead(init, config)
 
-    def logits(self, batch: MlmBatch, seed: tf.Tensor | None = None) -> tf.Tensor:
-        """[B * P, V] for the masked positions, row after row."""
-        return self.head(self._masked_vectors(batch, seed), self.encoder.embeddings.word)
+    def logits(
+        self,
+        batch: MlmBatch,
+        seed: tf.Tensor | None = None,
+        input_mask: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """[B * P, V] for the masked positions, row after row.
+
+        input_mask: [B, S], 1 for a token, 0 for padding; None where nothing is padded.
+        """
+        x = self._masked_vectors(batch, seed, input_mask)
+        return self.head(x, self.encoder.embeddings.word)
 
     def sums(self, batch: MlmBatch, seed: tf.Tensor | None = None) -> Sums:
         """The masked tokens' "loss" in nats and "masked_accuracy"."""
@@ -38,10 +47,12 @@ class MaskedLanguageModel(tf.Module):
         )
         return {"loss": loss, "masked_accuracy": accuracy}
 
-    def _masked_vectors(self, batch: MlmBatch, seed: tf.Tensor | None) -> tf.Tensor:
+    def _masked_vectors(
+        self, batch: MlmBatch, seed: tf.Tensor | None, input_mask: tf.Tensor | None = None
+    ) -> tf.Tensor:
         """[B * P, H]: the head's product is over V columns, so it is made for the
         masked positions only."""
-        x = self.encoder(batch.input_ids, seed=seed)  # [B * S, H]
+        x = self.encoder(batch.input_ids, input_mask, seed=seed)  # [B * S, H]
         batch_size, seq_length = tf.unstack(tf.shape(batch.input_ids))
         row_starts = tf.range(batch_size)[:, tf.newaxis] * seq_length  # [B, 1]
         return tf.gather(x, tf.reshape(batch.masked_lm_positions + row_starts, [-1]))
@@ -73,3 +84,22 @@ class Classifier(tf.Module):
             self.logits(batch, seed), batch.label_ids, batch.example_weights
         )
         return {"loss": loss, "accuracy": accuracy}
+
+
+class SentenceEncoder(tf.Module):
+    """BERT without a head: one vector a text."""
+
+    def __init__(self, config: BertConfig, seed: int = 0):
+        super().__init__(name="sentence_encoder")
+        self.config = config
+        self.encoder = Encoder(Initializer(seed, config.initializer_range), config)
+
+    def vectors(self, batch: ClassificationBatch) -> tf.Tensor:
+        """[B, H]; see `mean_vectors`."""
+        return mean_vectors(self.encoder, batch)
+
+
+def mean_vectors(encoder: Encoder, batch: ClassificationBatch) -> tf.Tensor:
+    """[B, H]: the mean of the last layer over each text's tokens."""
+    x = encoder(batch.input_ids, batch.input_mask, batch.segment_ids)
+    return MeanPooler(name="mean")(x, batch.input_mask)

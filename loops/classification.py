@@ -34,7 +34,7 @@ class Scorer:
     """Scores splits with one traced function."""
 
     def __init__(self, model: tf.Module, num_classes: int):
-        self._predict = Predictor(model)
+        self._predict = Predictor(model.logits)
         self._num_classes = num_classes
 
     def __call__(self, split: Split) -> Scored:

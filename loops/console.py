@@ -48,6 +48,11 @@ def spelled(character: str) -> str:
     return short if short != character else f"\\x{ord(character):02x}"
 
 
+def reader_is_gone() -> bool:
+    """Whether what is printed reaches nobody any more."""
+    return isinstance(sys.stdout, _Hardened) and sys.stdout.broken
+
+
 class _Hardened:
     """Standard output that shows text, whatever is in it, and to nobody if need be.
 
@@ -57,6 +62,7 @@ class _Hardened:
 
     def __init__(self, stream: Any):
         self._stream = stream
+        self.broken = False
 
     def write(self, text: str) -> int:
         ours = _REDRAW if text.startswith(_REDRAW) else ""
@@ -76,6 +82,7 @@ class _Hardened:
         try:
             yield
         except BrokenPipeError:
+            self.broken = True
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
 
 
@@ -99,7 +106,7 @@ class Progress:
         done = step - self._start_step
         seconds_a_step = (now - self._start_time - self._paused) / max(done, 1)
         left = (self._total - step) * seconds_a_step
-        parts = [f"step {step:,}/{self._total:,}", *format_values(values)]
+        parts = [self._place(step), *format_values(values)]
         parts.append(f"{self._items / max(seconds_a_step, 1e-9):,.0f} {self._unit}/s")
         parts.append(f"{format_seconds(left)} left")
         line = "  ".join(parts)
@@ -107,6 +114,9 @@ class Progress:
             print(f"{_REDRAW}{line}", end="" if step < self._total else "\n", flush=True)
         else:
             print(line, flush=True)
+
+    def _place(self, step: int) -> str:
+        return f"step {step:,}/{self._total:,}"
 
     def note(self, text: str) -> None:
         """A line of its own, above the progress line."""
@@ -118,6 +128,17 @@ class Progress:
         started = time.monotonic()
         yield
         self._paused += time.monotonic() - started
+
+
+class Bar(Progress):
+    """The same with a bar, for work that counts texts and not steps."""
+
+    def __init__(self, total: int):
+        super().__init__(total, 0, 1, "texts")
+
+    def _place(self, step: int) -> str:
+        filled = "#" * (20 * step // self._total)
+        return f"[{filled:<20}] {step:,}/{self._total:,}"
 
 
 def format_values(values: dict[str, float]) -> Iterable[str]:

@@ -1,6 +1,6 @@
 """Running a model over a whole split."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -26,17 +26,18 @@ class Evaluator:
 
 
 class Predictor:
-    """A classifier's logits over batches, without the rows that only fill a batch."""
+    """What a function makes of each text of batches, without the rows that only fill one."""
 
-    def __init__(self, model: tf.Module):
-        self._logits = tf.function(model.logits, autograph=False, reduce_retracing=True)
+    def __init__(self, function: Callable[[Any], tf.Tensor]):
+        self._function = tf.function(function, autograph=False, reduce_retracing=True)
 
     def __call__(self, batches: Iterable[Any]) -> np.ndarray:
-        """float32 [n, C], in the order of the batches."""
+        """[n, ...], in the order of the batches; the function returns [B, ...]."""
         rows = []
         for batch in batches:
             stopping.check()
-            rows.append(self._logits(batch).numpy()[batch.example_weights.numpy() > 0])
+            is_text = np.asarray(batch.example_weights) > 0
+            rows.append(self._function(batch).numpy()[is_text])
         return np.concatenate(rows)
 
 

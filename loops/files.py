@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from bert_core.errors import UserError
 
@@ -42,6 +43,37 @@ def check_writable(path: Path, flag: str) -> None:
             f"{flag}={path}: {above} cannot be written to ({error.strerror}); "
             "name another directory"
         ) from None
+
+
+def check_new_file(path: Path, flag: str) -> None:
+    """UserError, naming the flag, unless `path` is absent and can be written."""
+    if path.exists():
+        raise UserError(f"{flag}={path}: is there already; name a new file")
+    beside = _partial(path)
+    try:
+        beside.touch(exist_ok=False)
+        beside.unlink()
+    except OSError as error:
+        raise UserError(f"{flag}={path}: cannot be written ({error.strerror})") from None
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """Yields a file beside `path` to fill; syncs and renames it when all went well."""
+    beside = _partial(path)
+    try:
+        with naming(beside), beside.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+        sync(path.parent)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(f"{path.name}.partial-{os.getpid()}")
 
 
 @contextlib.contextmanager

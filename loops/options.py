@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bert_core.adamw_options import AdamWOptions
 from bert_core.errors import UserError
+from loops.files import check_new_file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,3 +131,47 @@ class ConvertOptions:
             )
         if not self.input.is_dir():
             raise UserError(f"--input={self.input}: no such directory")
+
+
+ACTIONS = ("fill_mask", "classify", "embed")
+CLASS_FILES = (".jsonl", ".csv", ".tsv")
+
+
+@dataclasses.dataclass(frozen=True)
+class PredictOptions:
+    """What to make of which texts, and where to put it."""
+
+    action: str  # of ACTIONS
+    texts: tuple[str, ...] = ()  # from the command line
+    input: Path | None = None  # a file of texts instead; neither: standard input
+    output: Path | None = None  # with `input`
+    top_k: int = 5  # words or classes to show
+
+    def __post_init__(self) -> None:
+        if self.top_k < 1:
+            raise UserError(f"--top_k={self.top_k}: must be at least 1")
+        for text in self.texts:
+            try:
+                text.encode()
+            except UnicodeEncodeError:
+                raise UserError(f"{text[:80]!r}: is not UTF-8; encode it as that") from None
+            if self.action == "fill_mask" and "[MASK]" not in text:
+                raise UserError(f"--fill_mask={text!r}: has no [MASK] to fill in; write one")
+        if self.texts and (self.input or self.output):
+            raise UserError(f"--input and --output are for files; leave out {self.texts[0]!r}")
+        if self.action == "embed" and not self.input:
+            raise UserError("--embed: --input is missing, a file of texts; --help shows one")
+        for flag, path, other in (
+            ("input", self.input, self.output),
+            ("output", self.output, self.input),
+        ):
+            if other and not path:
+                raise UserError(f"--{flag} is missing; --help shows examples")
+        if self.output:
+            self._check_output(self.output)
+
+    def _check_output(self, output: Path) -> None:
+        suffixes = (".npy",) if self.action == "embed" else CLASS_FILES
+        if output.suffix not in suffixes:
+            raise UserError(f"--output={output}: must end in {' or '.join(suffixes)}")
+        check_new_file(output, "--output")

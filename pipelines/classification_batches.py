@@ -121,6 +121,17 @@ def evaluation_batches(
     return _dataset(batch_of, range(len(batches)), options.batch_size), longest_first
 
 
+def batch_of_all(
+    texts: TokenizedTexts, vocabulary: Vocabulary, options: ClassificationOptions
+) -> ClassificationBatch:
+    """The texts, few enough for that, as one batch of NumPy arrays; label_ids are 0."""
+    lengths = _checked_lengths(texts, options.max_seq_length)
+    everything = np.arange(len(texts))
+    (bucket,) = _in_batches(everything, lengths, len(texts), options.max_seq_length)
+    labels = np.zeros(len(texts), np.int32)
+    return assemble(texts, labels, bucket, len(texts), vocabulary)
+
+
 def assemble(
     texts: TokenizedTexts,
     label_ids: np.ndarray,

@@ -1,11 +1,8 @@
 """Labelled texts from .jsonl, .csv and .tsv files, and how they are split."""
 
 import csv
-import gzip
-import itertools
 import json
 import re
-import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,10 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bert_core.errors import UserError
-from pipelines.gzip_limit import GzipLimit
 from pipelines.options import ExamplesOptions
+from pipelines.text_lines import MAX_LINE, lines_of
 
-MAX_FIELD = 16 * 2**20  # of a text or a line; past this it is an unclosed quote or no text
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 
@@ -51,7 +47,9 @@ def read_examples(
     if suffix not in (".jsonl", *DELIMITERS):
         raise UserError(f"{path}: unknown kind of file; give .jsonl, .csv or .tsv, or a .gz")
     pair, label = options.text_pair_column, options.label_column
-    columns = [options.text_column, *([pair] if pair else []), *([label] * require_labels)]
+    columns = {options.text_column: "--text_column"}  # and the flag that names each
+    columns |= {pair: "--text_pair_column"} if pair else {}
+    columns |= {label: "--label_column"} if require_labels else {}
     if suffix == ".jsonl":
         records = _json_records(path, columns)
     else:
@@ -152,34 +150,8 @@ def _take(groups: list[list[int]], fraction: float) -> list[int]:
     return taken if taken or left < 2 else min(groups, key=len)
 
 
-def _lines(path: Path) -> Iterator[str]:
-    """Decoded lines with their ends. Decoding by line gives errors a line number."""
-    opener = gzip.open if path.name.lower().endswith(".gz") else open
-    try:
-        with opener(path, "rb") as stream:
-            limit = GzipLimit(path)
-            for number in itertools.count(1):
-                line = stream.readline(MAX_FIELD + 1)
-                if not line:
-                    return
-                limit.count(len(line))
-                where = f"{path}, line {number}"
-                if len(line) > MAX_FIELD:
-                    raise UserError(f"{where}: is longer than {MAX_FIELD} bytes; is it text?")
-                if b"\0" in line:
-                    raise UserError(f"{where}: holds a zero byte; save the file as UTF-8 text")
-                try:
-                    yield line.decode("utf-8-sig" if number == 1 else "utf-8")
-                except UnicodeDecodeError:
-                    raise UserError(f"{where}: is not UTF-8; convert the file") from None
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise UserError(f"{path}: is not a whole gzip file ({error}); fetch it again") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-
-
-def _json_records(path: Path, columns: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for number, line in enumerate(_lines(path), start=1):
+def _json_records(path: Path, columns: dict[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for number, line in enumerate(lines_of(path), start=1):
         if not line.strip():
             continue
         where = f"{path}, line {number}"
@@ -189,16 +161,16 @@ def _json_records(path: Path, columns: list[str]) -> Iterator[tuple[str, dict[st
             reason = getattr(error, "msg", error)  # without a line number, 1 always
             raise UserError(f"{where}: is not JSON ({reason})") from None
         if not isinstance(record, dict):
-            raise UserError(f"{where}: must be a JSON object with {_shown(columns)}")
+            raise UserError(f"{where}: must be a JSON object with {_shown(list(columns))}")
         _check_columns(columns, list(record), where)
         yield where, record
 
 
 def _csv_records(
-    path: Path, columns: list[str], delimiter: str
+    path: Path, columns: dict[str, str], delimiter: str
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    before = csv.field_size_limit(MAX_FIELD)  # a setting of the whole process
-    rows = csv.reader(_lines(path), delimiter=delimiter, strict=True)
+    before = csv.field_size_limit(MAX_LINE)  # a setting of the whole process
+    rows = csv.reader(lines_of(path), delimiter=delimiter, strict=True)
     header: list[str] = []
     where = f"{path}, line 1"
     try:
@@ -218,11 +190,11 @@ def _csv_records(
         csv.field_size_limit(before)
 
 
-def _check_columns(columns: list[str], found: list[str], where: str) -> None:
-    for column in columns:
+def _check_columns(columns: dict[str, str], found: list[str], where: str) -> None:
+    for column, flag in columns.items():
         if found.count(column) != 1:
             problem = "appears twice" if column in found else "is missing"
-            shown = f"found {_shown(found)}; --text_column and --label_column name them"
+            shown = f"found {_shown(found)}; {flag} names it"
             raise UserError(f"{where}: column {column!r} {problem}; {shown}")
 
 

@@ -96,18 +96,19 @@ class Zygote:
             stderr=(directory / "zygote.txt").open("w"),
         )
 
-    def start(self, *argv: str, **environment: str) -> Program:
+    def start(self, *argv: str, stdin: str = os.devnull, **environment: str) -> Program:
         self._started += 1
         output = self._directory / f"output-{self._started}.txt"
         output.touch()
-        request = {"argv": argv, "environment": environment, "output": str(output)}
+        request = {"argv": argv, "environment": environment}
+        request |= {"input": stdin, "output": str(output)}
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         return Program(self._answer("pid"), output, lambda: self._answer("status"))
 
-    def run(self, *argv: str, **environment: str) -> Ended:
-        return self.start(*argv, **environment).end()
+    def run(self, *argv: str, stdin: str = os.devnull, **environment: str) -> Ended:
+        return self.start(*argv, stdin=stdin, **environment).end()
 
     def _answer(self, name: str) -> int:
         assert self._process.stdout is not None

@@ -23,12 +23,14 @@ from tests.bad_input_programs import (
     FLAG_CASES,
     PATH_CASES,
 )
+from tests.bad_input_use import CLASSIFIER, FILES, PREDICT_CASES
 from tests.programs import Ended, Zygote
 
 CASES = [
     *(CORPUS_CASES + VOCABULARY_CASES + CONFIG_CASES + FLAG_CASES),
     *(PATH_CASES + EXAMPLE_CASES + CHECKPOINT_CASES + CONVERT_CASES),
     *(DATASET_CASES + DEMO_CASES),
+    *PREDICT_CASES,
 ]
 
 
@@ -118,6 +120,12 @@ FINE = {
             ("run", "start", START),
         )
     },
+    "predict from a pipe": Case(
+        "run_predict.py", CLASSIFIER, ("--checkpoint={here}/start", "--classify"), ()
+    ),
+    "predict on a file": Case(
+        "run_predict.py", CLASSIFIER, ("--checkpoint={here}/start", "--classify", *FILES), ()
+    ),
 }
 
 

@@ -4,9 +4,9 @@ Importing takes six to ten seconds, a run of a tiny model two: so tests that sta
 kill programs by the dozen share the import. Nothing of TensorFlow has run before the
 fork (no thread, no device), so a child is as good as a process of its own.
 
-tests/programs.py talks to it: a JSON object a line, {"argv", "environment", "output"},
-is answered with {"pid"}, and once that has ended with {"status"}. With
---without_tensorflow, a program that imports it is ended.
+tests/programs.py talks to it: a JSON object a line, {"argv", "environment", "input",
+"output"}, is answered with {"pid"}, and once that has ended with {"status"}. Input and
+output are paths. With --without_tensorflow, a program that imports it is ended.
 """
 
 import importlib.abc
@@ -24,6 +24,9 @@ def main() -> None:
         sys.meta_path.insert(0, _NoTensorFlow())
         import tensorflow_datasets  # noqa: F401
 
+        import pipelines.corpus_check
+        import pipelines.labelled
+        import pipelines.unlabelled  # noqa: F401
     else:
         import tensorflow_text  # noqa: F401
 
@@ -52,9 +55,9 @@ class _NoTensorFlow(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 def _become(request: dict[str, Any]) -> None:
     """Runs the program as `__main__`, and ends the process as Python would."""
-    nothing = os.open(os.devnull, os.O_RDONLY)
+    read = os.open(request["input"], os.O_RDONLY)
     output = os.open(request["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    for descriptor, target in ((nothing, 0), (output, 1), (output, 2)):
+    for descriptor, target in ((read, 0), (output, 1), (output, 2)):
         os.dup2(descriptor, target)
     os.environ.update(request["environment"])
     sys.argv = request["argv"]

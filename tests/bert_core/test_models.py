@@ -7,7 +7,7 @@ import tensorflow as tf
 from bert_core import attention, encoder, models
 from bert_core.batch import ClassificationBatch, MlmBatch
 from bert_core.config import preset
-from bert_core.models import Classifier, MaskedLanguageModel
+from bert_core.models import Classifier, MaskedLanguageModel, SentenceEncoder
 from bert_core.names import named_variables
 from tests import oracles
 from tests.small_bert import (
@@ -90,6 +90,30 @@ def test_classifier_logits_and_sums(mode, config):
     assert_close(MODES[mode](model.logits)(to_tensors(batch)), logits)
     rows = (logits, batch.label_ids, batch.example_weights)
     check_sums(MODES[mode](model.sums)(to_tensors(batch)), "accuracy", rows, 3)
+
+
+def test_mlm_logits_of_padded_texts():
+    config = small_config()
+    model, parameters, batch = mlm_case(config)
+    short = MlmBatch(*(field[:, :6] for field in batch))._replace(
+        masked_lm_positions=np.array([[0, 3, 5]] * 3, np.int32)
+    )
+    logits = oracles.mlm_logits(parameters, architecture(config), *short[:2]).reshape(-1, 19)
+    mask = (np.arange(8) < 6).astype(np.int32)[None].repeat(3, axis=0)
+    padded = to_tensors(short._replace(input_ids=batch.input_ids))  # any tokens behind the end
+    assert_close(model.logits(padded, input_mask=tf.constant(mask)), logits)
+
+
+def test_sentence_vectors_are_means_of_the_last_layer():
+    config = small_config()
+    model = SentenceEncoder(config)
+    parameters = randomise(model)
+    batch = random_classification_batch(config)
+    states = oracles.hidden_states(
+        oracles.under(parameters, "encoder"), architecture(config), *batch[:3]
+    )
+    expected = oracles.mean_pooler(states[-1], batch.input_mask)
+    assert_close(model.vectors(to_tensors(batch)), expected)
 
 
 def check_sums(sums, accuracy_name, rows, weight):

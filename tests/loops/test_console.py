@@ -126,6 +126,27 @@ def test_a_reader_that_goes_away(environment: dict[str, str]) -> None:
     assert process.wait() == 0
 
 
+ASKS = """
+import itertools
+from loops import console
+console.harden_output()
+for i in itertools.count():
+    print(i, flush=True)
+    if console.reader_is_gone():
+        break
+"""
+
+
+def test_work_without_end_can_stop_when_nobody_reads() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", ASKS], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"0\n"
+    process.stdout.close()
+    assert process.wait(timeout=60) == 0
+
+
 def test_help_piped_to_head(tmp_path: Path) -> None:
     shell = f"set -o pipefail; {sys.executable} run_pretrain.py --help | head -n 1"
     done = subprocess.run(["bash", "-c", shell], cwd=ROOT, capture_output=True, check=False)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from bert_core.errors import UserError
 from pipelines import examples as module
+from pipelines import text_lines
 from pipelines.examples import (
     Example,
     label_ids,
@@ -144,7 +145,8 @@ def test_fields_may_be_large_but_not_endless(tmp_path, monkeypatch):
     path.write_text("text,label\n" + "x" * 10**6 + ",a\n")  # the csv module stops at 131,072
     before = csv.field_size_limit()
     assert len(read_examples(path, OPTIONS)[0].text) == 10**6
-    monkeypatch.setattr(module, "MAX_FIELD", 1000)
+    monkeypatch.setattr(module, "MAX_LINE", 1000)
+    monkeypatch.setattr(text_lines, "MAX_LINE", 1000)
     with pytest.raises(UserError, match="line 2: is longer than 1000 bytes"):
         read_examples(path, OPTIONS)
     path.write_text('text,label\n"' + "x\n" * 1000 + '",a\n')

@@ -1,0 +1,42 @@
+"""What a model makes of texts: all of a file, or one as soon as it is there."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from loops.console import Bar
+from loops.evaluate import Predictor
+from loops.failures import memory_errors
+
+
+def predict_all(
+    function: Callable[[Any], tf.Tensor], batches: Any, order: np.ndarray, batch_size: int
+) -> np.ndarray:
+    """[n, ...] in input order, with a progress bar.
+
+    Args:
+      function: a batch -> [B, ...].
+      batches: of the whole input; row i of all of them laid end to end is text `order[i]`.
+    """
+    with memory_errors(batch_size):
+        rows = Predictor(function)(_watched(batches, len(order)))
+    result = np.empty_like(rows)
+    result[order] = rows
+    return result
+
+
+def _watched(batches: Iterable[Any], total: int) -> Iterator[Any]:
+    """The batches; says after each how many of `total` texts have been worked on."""
+    progress, done = Bar(total), 0
+    for batch in batches:
+        yield batch
+        done += int(np.sum(batch.example_weights.numpy() > 0))
+        progress.update(done, {})
+
+
+def as_line(probabilities: np.ndarray, names: Sequence[str], count: int) -> str:
+    """ "pos 0.912345, neg 0.087655": the likeliest `count` of the classes."""
+    best = np.argsort(-probabilities, kind="stable")[:count]
+    return ", ".join(f"{' '.join(names[i].split())} {probabilities[i]:.6f}" for i in best)

@@ -1,0 +1,93 @@
+"""More of tests/bad_input_cases.py: programs that use a trained run."""
+
+import json
+
+from tests.bad_input_cases import START, Content, Files, _case, _named
+
+TRAINED = {"max_seq_length": 16, "truncation": "head"}
+RECORD = {"program": "finetune", "classification": TRAINED, "labels": ["x", "y"]}
+CLASSIFIER: Files = {
+    **START,
+    "start/run.json": json.dumps({**RECORD, "text_pairs": False}).encode(),
+    "in.txt": b"a b\nc\n",
+}
+PAIRS: Content = json.dumps({**RECORD, "text_pairs": True}).encode()
+FILES = ("--input={here}/in.txt", "--output={here}/out.csv")
+
+
+def classify(name: str, *arguments: str, says: str | tuple[str, ...], **files: Content):
+    usual = ("--checkpoint={here}/start", "--classify")
+    return _case(
+        "predict",
+        f"classify {name}",
+        {**CLASSIFIER, **_named(files)},
+        (*usual, *arguments),
+        says,
+    )
+
+
+def embed(name: str, *arguments: str, says: str | tuple[str, ...], **files: Content):
+    usual = ("--checkpoint={here}/start", "--embed", "--input={here}/in.txt")
+    return _case(
+        "predict", f"embed {name}", {**CLASSIFIER, **_named(files)}, (*usual, *arguments), says
+    )
+
+
+PREDICT_CASES = [
+    classify(
+        "and embed", "--embed", says="give one of --fill_mask, --classify, --embed; given"
+    ),
+    classify("nothing", "--noclassify", says="--embed; given: none"),
+    classify("stray text", "--noclassify", "--fill_mask=[MASK]", "x", says="'x' is not a flag"),
+    classify("text and file", "x", *FILES, says=("are for files; leave out 'x'",)),
+    classify("no output", FILES[0], says="--output is missing"),
+    classify("no input", FILES[1], says="--input is missing"),
+    classify("no such file", "--input={here}/x.txt", FILES[1], says="x.txt: cannot be read"),
+    classify("kind of output", FILES[0], "--output={here}/o.txt", says="must end in .jsonl or"),
+    classify("output there", *FILES, says="out.csv: is there already", out__csv=b""),
+    classify("output nowhere", FILES[0], "--output={here}/x/o.csv", says="cannot be written"),
+    classify("output in /proc", FILES[0], "--output=/proc/o.csv", says="cannot be written"),
+    classify("empty file", *FILES, says="in.txt: holds no texts", in__txt=b""),
+    classify("blank file", *FILES, says="in.txt: holds no texts", in__txt=b"\n \n"),
+    classify("Latin-1", *FILES, says="in.txt, line 2: is not UTF-8", in__txt=b"a\n\xe9\n"),
+    classify(
+        "kind of input", "--input={here}/in.pdf", FILES[1], says="unknown kind", in__pdf=b"x"
+    ),
+    classify(
+        "missing column",
+        "--input={here}/in.csv",
+        FILES[1],
+        says="'text' is missing; found 'body'; --text_column names it",
+        in__csv=b"body\nx\n",
+    ),
+    classify("no columns", *FILES, "--text_column=label", says="--text_column=label: is a col"),
+    classify(
+        "by a pretrained run",
+        "x",
+        says="is no classifier",
+        **{"start_of_run__json": b'{"program": "pretrain"}'},
+    ),
+    classify("single texts of pairs", "x", says="trained on pairs", start_of_run__json=PAIRS),
+    classify("pairs of single texts", "--text_pair_column=b", *FILES, says="on single texts"),
+    classify("too long", "x", "--max_seq_length=33", says="--max_seq_length=33: the model"),
+    classify("too short", "x", "--max_seq_length=2", says="--max_seq_length=2: needs at least"),
+    classify("no batch", "x", "--batch_size=0", says="--batch_size=0: needs at least 1"),
+    classify("none to show", "x", "--top_k=0", says="--top_k=0: must be at least 1"),
+    classify(
+        "labels that are none",
+        "x",
+        says="its labels are no list of names",
+        start_of_run__json=b'{"labels": "xy"}',
+    ),
+    embed("without output", says="--output is missing"),
+    embed("without input", "--input=", "--output={here}/o.npy", says="--input is missing"),
+    embed("of an argument", "x", "--output={here}/o.npy", says="are for files; leave out 'x'"),
+    embed("into a table", "--output={here}/o.csv", says="o.csv: must end in .npy"),
+    _case(
+        "predict",
+        "fill_mask by a classifier",
+        CLASSIFIER,
+        ("--checkpoint={here}/start", "--fill_mask=[MASK]"),
+        "has no masked-language-model head; name a pretrained run",
+    ),
+]

@@ -1,0 +1,84 @@
+"""What a run says it can be used for."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bert_core.errors import UserError
+from loops.trained_run import TrainedRun, read_trained_run
+from tests.bad_input_cases import START
+
+
+def run(directory: Path, **record: Any) -> TrainedRun:
+    """A run directory with that run.json; its model has 32 positions."""
+    for name, content in START.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        assert isinstance(content, bytes)
+        path.write_bytes(content)
+    (directory / "start" / "run.json").write_text(json.dumps(record))
+    return read_trained_run(directory / "start")
+
+
+def test_a_pretrained_run_fills_masks(tmp_path: Path) -> None:
+    found = run(tmp_path, program="pretrain", mlm={"seq_length": 16})
+    assert (found.fills_masks, found.labels, found.max_seq_length) == (True, (), 16)
+    found.check_can("fill_mask")
+    found.check_can("embed")
+    with pytest.raises(UserError, match=r"--classify: .*start is no classifier; run_finetune"):
+        found.check_can("classify")
+
+
+def test_a_fine_tuned_run_classifies_as_it_was_trained_to(tmp_path: Path) -> None:
+    trained = {"max_seq_length": 24, "truncation": "head_tail"}
+    found = run(tmp_path, program="finetune", classification=trained, labels=["a", "b"])
+    assert (found.labels, found.max_seq_length) == (("a", "b"), 24)
+    assert found.truncation == "head_tail"
+    found.check_can("classify")
+    with pytest.raises(UserError, match=r"--fill_mask: .* has no masked-language-model head"):
+        found.check_can("fill_mask")
+
+
+def test_an_imported_run_is_what_its_parts_are(tmp_path: Path) -> None:
+    found = run(tmp_path, program="convert", parts=["encoder", "head"], labels=[])
+    assert (found.fills_masks, found.labels, found.max_seq_length) == (True, (), 32)
+    found = run(tmp_path, program="convert", parts=["encoder", "output"], labels=["0", "1"])
+    assert (found.fills_masks, found.labels) == (False, ("0", "1"))
+    assert found.reads_pairs is None
+    found.check_pairs(True)
+    found.check_pairs(False)
+
+
+def test_pairs_are_asked_for_where_they_were_trained_on(tmp_path: Path) -> None:
+    found = run(tmp_path, program="finetune", labels=["a", "b"], text_pairs=True)
+    found.check_pairs(True)
+    with pytest.raises(UserError, match="trained on pairs of texts; give an --input file"):
+        found.check_pairs(False)
+    found = dataclasses.replace(found, reads_pairs=False)
+    found.check_pairs(False)
+    with pytest.raises(UserError, match="trained on single texts"):
+        found.check_pairs(True)
+
+
+def test_lengths(tmp_path: Path) -> None:
+    found = run(tmp_path, program="pretrain", mlm={"seq_length": 16})
+    assert found.sequence_length(None) == 16
+    assert found.sequence_length(32) == 32
+    with pytest.raises(UserError, match="--max_seq_length=33: the model has"):
+        found.sequence_length(33)
+    assert found.truncation_warning(0, 16) is None
+    assert found.truncation_warning(1, 32) == "warning: 1 text was cut to 32 tokens"
+    assert found.truncation_warning(1200, 16) == (
+        "warning: 1,200 texts were cut to 16 tokens; --max_seq_length=32 reads more"
+    )
+    for nonsense in (None, [], {"seq_length": "x"}, {"seq_length": 0}, {"seq_length": 999}):
+        assert run(tmp_path, program="pretrain", mlm=nonsense).max_seq_length == 32
+
+
+@pytest.mark.parametrize("labels", ["ab", [1, 2], {"a": 1}])
+def test_labels_that_are_none(tmp_path: Path, labels: object) -> None:
+    with pytest.raises(UserError, match=r"run\.json: its labels are no list of names"):
+        run(tmp_path, program="finetune", labels=labels)
