@@ -24,6 +24,7 @@ from loops.options import (
     ACTIONS,
     FORMATS,
     ConvertOptions,
+    ExportOptions,
     LengthOptions,
     LoopOptions,
     PredictOptions,
@@ -508,6 +509,34 @@ def unlabelled_columns() -> options.ExamplesOptions:
 def reading_options(max_seq_length: int, truncation: str) -> options.ClassificationOptions:
     """How texts become batches for a trained run."""
     return options.ClassificationOptions(max_seq_length, FLAGS.batch_size, truncation)
+
+
+@group
+def export_flags() -> None:
+    """What to export:"""
+    flags.DEFINE_string("checkpoint", None, "Run directory.")
+    flags.DEFINE_string("output_dir", None, "Directory to write, a new one.")
+    flags.DEFINE_integer("top_k", 5, "Words for each [MASK] of a masked-language model.")
+    flags.DEFINE_integer(
+        "max_seq_length", None, "Tokens a text is cut to; unset: as many as in training."
+    )
+    flags.DEFINE_string(
+        "quantize", None, "dynamic: also a TFLite classifier with 8-bit weights."
+    )
+    flags.DEFINE_string("eval_file", None, "Labelled texts, to see what quantising costs.")
+    flags.DEFINE_string("text_column", "text", "Column or field of the text in --eval_file.")
+    flags.DEFINE_string("text_pair_column", None, "Column of a second text, if there is one.")
+    flags.DEFINE_string("label_column", "label", "Column or field of the label.")
+    flags.DEFINE_integer("batch_size", 32, "Texts of --eval_file computed at once.")
+
+
+def export_options() -> ExportOptions:
+    return ExportOptions(
+        output_dir=output_dir(),
+        top_k=FLAGS.top_k,
+        quantize=FLAGS.quantize,
+        eval_file=_path("eval_file"),
+    )
 
 
 @group

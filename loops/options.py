@@ -7,6 +7,7 @@ from pathlib import Path
 from bert_core.adamw_options import AdamWOptions
 from bert_core.errors import UserError
 from loops.files import check_new_file
+from loops.new_directory import check_new
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,3 +176,24 @@ class PredictOptions:
         if output.suffix not in suffixes:
             raise UserError(f"--output={output}: must end in {' or '.join(suffixes)}")
         check_new_file(output, "--output")
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportOptions:
+    """What to export beside the SavedModel, and where."""
+
+    output_dir: Path
+    top_k: int = 5  # words for each [MASK]
+    quantize: str | None = None  # "dynamic": 8-bit weights, activations when computed
+    eval_file: Path | None = None  # labelled, to compare the quantised classifier on
+
+    def __post_init__(self) -> None:
+        if self.top_k < 1:
+            raise UserError(f"--top_k={self.top_k}: must be at least 1")
+        if self.quantize not in (None, "dynamic"):
+            raise UserError(f"--quantize={self.quantize}: must be dynamic")
+        if bool(self.quantize) != bool(self.eval_file):
+            raise UserError(
+                "--quantize and --eval_file go together: labelled texts show what it costs"
+            )
+        check_new(self.output_dir, "--output_dir")

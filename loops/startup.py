@@ -25,7 +25,7 @@ def start_tensorflow(options: RuntimeOptions) -> None:
     To be called before anything else imports it.
     """
     set_environment(options)
-    with contextlib.nullcontext() if options.verbose else _stderr_held_back():
+    with contextlib.nullcontext() if options.verbose else stderr_held_back():
         import tensorflow as tf
         import tensorflow_text  # noqa: F401  (its import prints as well)
 
@@ -37,7 +37,7 @@ def start_tensorflow(options: RuntimeOptions) -> None:
 
 
 @contextlib.contextmanager
-def _stderr_held_back() -> Iterator[None]:
+def stderr_held_back() -> Iterator[None]:
     """Keeps what is written to stderr, and shows it only if an exception comes.
 
     TensorFlow's libraries print while they are loaded, whatever TF_CPP_MIN_LOG_LEVEL

@@ -132,6 +132,16 @@ def batch_of_all(
     return assemble(texts, labels, bucket, len(texts), vocabulary)
 
 
+def unpadded(texts: TokenizedTexts, vocabulary: Vocabulary) -> list[np.ndarray]:
+    """The input_ids of each text, [tokens] int32."""
+    nothing = np.zeros(len(texts), np.int32)
+    batches = (
+        assemble(texts, nothing, Bucketed(np.array([i]), int(length)), 1, vocabulary)
+        for i, length in enumerate(texts.lengths)
+    )
+    return [batch.input_ids[0] for batch in batches]
+
+
 def assemble(
     texts: TokenizedTexts,
     label_ids: np.ndarray,

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.bad_input_cases import START, Content, Files, _case, _named
+from tests.bad_input_cases import START, VOCABULARY, Content, Files, _case, _named
 
 TRAINED = {"max_seq_length": 16, "truncation": "head"}
 RECORD = {"program": "finetune", "classification": TRAINED, "labels": ["x", "y"]}
@@ -31,6 +31,17 @@ def embed(name: str, *arguments: str, says: str | tuple[str, ...], **files: Cont
     return _case(
         "predict", f"embed {name}", {**CLASSIFIER, **_named(files)}, (*usual, *arguments), says
     )
+
+
+def export(name: str, *arguments: str, says: str | tuple[str, ...], **files: Content):
+    usual = ("--checkpoint={here}/start", "--output_dir={here}/served/1")
+    return _case("export", name, {**CLASSIFIER, **_named(files)}, (*usual, *arguments), says)
+
+
+def quantise(name: str, *says: str, arguments: tuple[str, ...] = (), **files: Content):
+    usual = ("--quantize=dynamic", "--eval_file={here}/eval.csv", *arguments)
+    files = {"eval__csv": b"text,label\na,x\nb,y\n", **files}
+    return export(f"quantise: {name}", *usual, says=says, **files)
 
 
 PREDICT_CASES = [
@@ -90,4 +101,35 @@ PREDICT_CASES = [
         ("--checkpoint={here}/start", "--fill_mask=[MASK]"),
         "has no masked-language-model head; name a pretrained run",
     ),
+]
+
+EXPORT_CASES = [
+    export("no checkpoint", "--checkpoint=", says="--checkpoint is missing"),
+    export("checkpoint gone", "--checkpoint={here}/x", says="x: is not there; name a run"),
+    export("no output", "--output_dir=", says="--output_dir is missing"),
+    export("output is a file", "--output_dir={here}/in.txt", says="is a file; name a new"),
+    export("output full", "--output_dir={here}/start", says="is not empty; name a new"),
+    export("output below a file", "--output_dir={here}/in.txt/x", says="cannot be written to"),
+    export("none to show", "--top_k=0", says="--top_k=0: must be at least 1"),
+    export("too long", "--max_seq_length=33", says="--max_seq_length=33: the model has"),
+    export(
+        "no weights",
+        says="no whole checkpoint",
+        **{"start_of_checkpoints_of_ckpt-1__json": None},
+    ),
+    export(
+        "vocabulary twice", says="vocab.txt: line 13", start_of_vocab__txt=VOCABULARY + b"a\n"
+    ),
+    export("8 bits and no texts", "--quantize=dynamic", says="--eval_file go together"),
+    export("texts and no 8 bits", "--eval_file={here}/in.txt", says="--eval_file go together"),
+    quantise("another way", "--quantize=int4: must be dynamic", arguments=("--quantize=int4",)),
+    quantise(
+        "no classifier", "is no classifier", start_of_run__json=b'{"program": "pretrain"}'
+    ),
+    quantise("of pairs", "trained on pairs of texts", start_of_run__json=PAIRS),
+    quantise("no labels", "'label' is missing", eval__csv=b"text\na\n"),
+    quantise(
+        "unknown label", "label 'z' of example 1", "'x', 'y'", eval__csv=b"text,label\na,z\n"
+    ),
+    quantise("file gone", "eval.csv: cannot be read", eval__csv=None),
 ]

@@ -23,14 +23,14 @@ from tests.bad_input_programs import (
     FLAG_CASES,
     PATH_CASES,
 )
-from tests.bad_input_use import CLASSIFIER, FILES, PREDICT_CASES
+from tests.bad_input_use import CLASSIFIER, EXPORT_CASES, FILES, PREDICT_CASES
 from tests.programs import Ended, Zygote
 
 CASES = [
     *(CORPUS_CASES + VOCABULARY_CASES + CONFIG_CASES + FLAG_CASES),
     *(PATH_CASES + EXAMPLE_CASES + CHECKPOINT_CASES + CONVERT_CASES),
     *(DATASET_CASES + DEMO_CASES),
-    *PREDICT_CASES,
+    *(PREDICT_CASES + EXPORT_CASES),
 ]
 
 
@@ -126,6 +126,7 @@ FINE = {
     "predict on a file": Case(
         "run_predict.py", CLASSIFIER, ("--checkpoint={here}/start", "--classify", *FILES), ()
     ),
+    "export": Case("run_export.py", CLASSIFIER, ("--checkpoint={here}/start",), ()),
 }
 
 
