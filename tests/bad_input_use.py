@@ -2,7 +2,7 @@
 
 import json
 
-from tests.bad_input_cases import START, VOCABULARY, Content, Files, _case, _named
+from tests.bad_input_cases import START, VOCABULARY, Content, Files, named, row
 
 TRAINED = {"max_seq_length": 16, "truncation": "head"}
 RECORD = {"program": "finetune", "classification": TRAINED, "labels": ["x", "y"]}
@@ -17,10 +17,10 @@ FILES = ("--input={here}/in.txt", "--output={here}/out.csv")
 
 def classify(name: str, *arguments: str, says: str | tuple[str, ...], **files: Content):
     usual = ("--checkpoint={here}/start", "--classify")
-    return _case(
+    return row(
         "predict",
         f"classify {name}",
-        {**CLASSIFIER, **_named(files)},
+        {**CLASSIFIER, **named(files)},
         (*usual, *arguments),
         says,
     )
@@ -28,14 +28,14 @@ def classify(name: str, *arguments: str, says: str | tuple[str, ...], **files: C
 
 def embed(name: str, *arguments: str, says: str | tuple[str, ...], **files: Content):
     usual = ("--checkpoint={here}/start", "--embed", "--input={here}/in.txt")
-    return _case(
-        "predict", f"embed {name}", {**CLASSIFIER, **_named(files)}, (*usual, *arguments), says
+    return row(
+        "predict", f"embed {name}", {**CLASSIFIER, **named(files)}, (*usual, *arguments), says
     )
 
 
 def export(name: str, *arguments: str, says: str | tuple[str, ...], **files: Content):
     usual = ("--checkpoint={here}/start", "--output_dir={here}/served/1")
-    return _case("export", name, {**CLASSIFIER, **_named(files)}, (*usual, *arguments), says)
+    return row("export", name, {**CLASSIFIER, **named(files)}, (*usual, *arguments), says)
 
 
 def quantise(name: str, *says: str, arguments: tuple[str, ...] = (), **files: Content):
@@ -94,7 +94,7 @@ PREDICT_CASES = [
     embed("without input", "--input=", "--output={here}/o.npy", says="--input is missing"),
     embed("of an argument", "x", "--output={here}/o.npy", says="are for files; leave out 'x'"),
     embed("into a table", "--output={here}/o.csv", says="o.csv: must end in .npy"),
-    _case(
+    row(
         "predict",
         "fill_mask by a classifier",
         CLASSIFIER,

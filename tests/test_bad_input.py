@@ -135,7 +135,7 @@ def test_good_input_gets_to_the_long_work(name: str, tmp_path: Path, starter: Zy
     """So that no case above passes because everything is refused."""
     case = FINE[name]
     lay_out(case.files, tmp_path)
-    writes = case.program in ("run_pretrain.py", "run_finetune.py")
+    writes = case.program in ("run_pretrain.py", "run_finetune.py", "run_export.py")
     here = ("--output_dir={here}/run",) if writes else ()
     cache = ("--cache_dir={here}/cache",) if "pretrain" in case.program else ()
     case = case._replace(arguments=(*case.arguments, *here, *cache))
