@@ -7,7 +7,7 @@ PY := $(VENV)/bin/python
 UV := $(VENV)/bin/python -m uv
 OLDEST_VENV := .venv-oldest
 
-.PHONY: demo test soak fuzz lint test-oldest lock clean
+.PHONY: demo test soak fuzz bench lint test-oldest lock clean
 
 demo: $(VENV)/.run
 	$(PY) run_demo.py --output_dir=demo
@@ -21,6 +21,10 @@ soak: $(VENV)/.dev
 # Damaged files to every reader, for FUZZ_SECONDS (60).
 fuzz: $(VENV)/.dev
 	$(PY) tests/fuzz.py
+
+# A training step beside what the machine's matrix products can do.
+bench: $(VENV)/.run
+	$(PY) benchmarks/step.py
 
 lint: $(VENV)/.dev
 	$(VENV)/bin/ruff format --check .
