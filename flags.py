@@ -19,6 +19,7 @@ from absl import flags
 from bert_core import config as bert_config
 from bert_core.adamw_options import AdamWOptions
 from bert_core.errors import RunError, UserError
+from bert_core.escapes import escaped
 from loops import console, stopping
 from loops.options import (
     ACTIONS,
@@ -90,7 +91,7 @@ def _parse_command_line(takes_texts: bool) -> None:
 
 def _exit_with(code: int, message: object) -> NoReturn:
     one_line = " ".join(str(message).splitlines())
-    print(f"{Path(sys.argv[0]).name}: {console.escaped(one_line)}", file=sys.stderr)
+    print(f"{Path(sys.argv[0]).name}: {escaped(one_line)}", file=sys.stderr)
     sys.exit(code)
 
 
@@ -291,14 +292,21 @@ def mlm_options() -> options.MlmOptions:
 @group
 def finetune_flags() -> None:
     """What to fine-tune, and on what:"""
+    flags.DEFINE_string(
+        "task", "classification", "classification, regression or token_classification."
+    )
     flags.DEFINE_string("init_checkpoint", None, "Run directory to start from.")
     flags.DEFINE_bool("from_scratch", False, "Its shape with random weights: a baseline.")
-    flags.DEFINE_string("train_file", None, "Labelled .jsonl, .csv or .tsv, optionally .gz.")
+    flags.DEFINE_string(
+        "train_file",
+        None,
+        "Labelled .jsonl, .csv or .tsv, optionally .gz; for tokens, a word and its tag a line.",
+    )
     flags.DEFINE_string("dev_file", None, "To choose the best epoch; unset: cut from training.")
     flags.DEFINE_string("test_file", None, "Scored once, at the end.")
     flags.DEFINE_string("text_column", "text", "Column or field of the text.")
     flags.DEFINE_string("text_pair_column", None, "Column of a second text, if there is one.")
-    flags.DEFINE_string("label_column", "label", "Column or field of the label.")
+    flags.DEFINE_string("label_column", "label", "Column or field of the label, or the number.")
     flags.DEFINE_float("dev_share", 0.1, "Share of the training file to cut a dev split from.")
     flags.DEFINE_integer("max_seq_length", 256, "Tokens a text is cut to.")
     flags.DEFINE_string("truncation", "head", "What is kept of a longer text: head, head_tail.")
@@ -306,7 +314,7 @@ def finetune_flags() -> None:
     flags.DEFINE_string(
         "pooling",
         "auto",
-        "What the classifier reads: mean of the tokens, BERT's cls, or auto: cls where the "
+        "What is read of a text: mean of the tokens, BERT's cls, or auto: cls where the "
         "run it starts from has a trained pooler.",
     )
     flags.DEFINE_integer("num_seeds", 1, "Repeat with so many seeds; mean and deviation.")
@@ -321,6 +329,13 @@ def eval_sequences() -> int:
 
 def init_checkpoint() -> Path:
     return _required_path("init_checkpoint")
+
+
+def task(known: Sequence[str]) -> str:
+    """--task, one of those that the program knows."""
+    if FLAGS.task not in known:
+        raise UserError(f"--task={FLAGS.task}: must be one of {', '.join(known)}")
+    return FLAGS.task
 
 
 def labelled_files() -> dict[str, Path | None]:
@@ -338,6 +353,8 @@ def reads_dataset() -> bool:
     for name in ("train_file", "dev_file", "test_file"):
         if FLAGS[name].value:
             raise UserError(f"--dataset and --{name}: give the one or the other")
+    if FLAGS.task != "classification":
+        raise UserError(f"--dataset: has classes; for --task={FLAGS.task} give --train_file")
     return True
 
 
@@ -347,14 +364,20 @@ def num_seeds() -> int:
     return FLAGS.num_seeds
 
 
-def classifier_config(
-    config: bert_config.BertConfig, has_pooler: bool
+def finetuning_config(
+    config: bert_config.BertConfig, has_pooler: bool, pools: bool
 ) -> bert_config.BertConfig:
-    """The pretrained architecture, as a classifier is to be trained from it."""
+    """The pretrained architecture, as a task is to be trained from it.
+
+    pools: whether the task reads a text as one vector; else no pooler is kept.
+    """
     config.check_length(FLAGS.max_seq_length, "--max_seq_length")
     allowed = ("auto", *bert_config.POOLINGS)
     if FLAGS.pooling not in allowed:
         raise UserError(f"--pooling={FLAGS.pooling}: must be one of {', '.join(allowed)}")
+    if not pools and FLAGS.pooling != "auto":
+        raise UserError(f"--pooling: --task={FLAGS.task} reads each token, pooling none")
+    has_pooler = has_pooler and pools
     pooling = ("cls" if has_pooler else "mean") if FLAGS.pooling == "auto" else FLAGS.pooling
     return with_dropout(dataclasses.replace(config, pooling=pooling))
 

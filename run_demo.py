@@ -101,7 +101,7 @@ def summarise(pretrained: Path, finetuned: Path, scratch: Path) -> None:
         f"only: {entropy:.3f}\n"
         f"test accuracy        {accuracies[0]:.4f}\n"
         f"  from random weights {accuracies[1]:.4f}, same network and training\n"
-        f"  majority class      {record['test_majority']:.4f}"
+        f"  majority class      {record['test_baseline']:.4f}"
     )
 
 

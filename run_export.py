@@ -97,9 +97,12 @@ def write_tflite(
     labels: Any,
 ) -> None:
     """The classifier with 8-bit weights, and a line on what that costs."""
+    import numpy as np
+
+    from bert_core import scores
     from bert_core.names import named_variables
     from loops import startup, tflite
-    from loops.classification import Scorer, Split
+    from loops.evaluate import Predictor
     from loops.files import write_whole
     from loops.portable import as_lines
     from pipelines.classification_batches import evaluation_batches, unpadded
@@ -119,7 +122,9 @@ def write_tflite(
         examples, Tokenizer(vocabulary), reading.max_seq_length, reading.truncation
     )
     batches, order = evaluation_batches(texts, labels, vocabulary, reading)
-    before = Scorer(model, len(run.labels))(Split(batches, order, labels)).probabilities
+    rows = scores.softmax(Predictor(model.logits)(batches))
+    before = np.empty_like(rows)
+    before[order] = rows
     num_threads = startup.num_threads(flags.runtime_options())
     after = tflite.run(content, unpadded(texts, vocabulary), num_threads)
     print(tflite.comparison(after, labels, before).line())

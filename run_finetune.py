@@ -1,10 +1,12 @@
-"""Fine-tunes a pretrained run as a text classifier.
+"""Fine-tunes a pretrained run: on labels, numbers, or tags of words.
 
   python run_finetune.py --init_checkpoint=runs/pretrain --output_dir=runs/classify \\
       --train_file=train.jsonl --test_file=test.jsonl
-  python run_finetune.py --init_checkpoint=runs/pretrain --output_dir=runs/pairs \\
-      --train_file=pairs.tsv --text_column=question --text_pair_column=answer \\
-      --label_column=fits
+  python run_finetune.py --init_checkpoint=runs/pretrain --output_dir=runs/similar \\
+      --task=regression --train_file=pairs.tsv --text_column=question \\
+      --text_pair_column=answer --label_column=score
+  python run_finetune.py --init_checkpoint=runs/pretrain --output_dir=runs/names \\
+      --task=token_classification --train_file=train.conll --test_file=test.conll
   python run_finetune.py --init_checkpoint=runs/pretrain --output_dir=runs/imdb \\
       --dataset=imdb_reviews --num_seeds=3
 
@@ -22,12 +24,22 @@ from typing import Any
 import flags
 from bert_core.errors import UserError
 from loops import stopping
+from pipelines.classification import Classification
+from pipelines.regression import Regression
+from pipelines.token_classification import TokenClassification
 
+# --task: how it is read, batched and judged, and the model of bert_core/models.py
+TASKS: dict[str, tuple[Any, str]] = {
+    "classification": (Classification, "Classifier"),
+    "regression": (Regression, "Regressor"),
+    "token_classification": (TokenClassification, "TokenClassifier"),
+}
 DEFAULT_EPOCHS = 3.0
 
 
 def main() -> None:
     start, output_dir = flags.init_checkpoint(), flags.output_dir()
+    task, _ = TASKS[flags.task(tuple(TASKS))]
     columns, options = flags.examples_options(), flags.classification_options(flags.FLAGS.seed)
     num_seeds, dev_share = flags.num_seeds(), flags.dev_share()
     flags.reads_dataset()
@@ -38,8 +50,8 @@ def main() -> None:
     paths = [output_dir] if num_seeds == 1 else paths
     for path in paths:
         run_directory.check_output_dir(path)
-    config = flags.classifier_config(
-        run_directory.read_run_config(start), run_directory.has_pooler(start)
+    config = flags.finetuning_config(
+        run_directory.read_run_config(start), run_directory.has_pooler(start), task.pools
     )
     if not flags.FLAGS.from_scratch:
         run_directory.check_weights(start, config)
@@ -49,8 +61,8 @@ def main() -> None:
     lower_case = run_directory.read_lower_case(start)
     vocabulary = read_vocabulary(start / "vocab.txt", lower_case, config.vocab_size)
     startup.set_environment(runtime)
-    labelled = read_data(runtime, columns, dev_share)
-    from loops.classification import over_seeds
+    labelled = read_data(task, runtime, columns, dev_share)
+    from loops.finetuning import over_seeds
     from pipelines.tokenizer import Tokenizer
 
     data = tokenize_labelled(labelled, options, Tokenizer(vocabulary))
@@ -62,7 +74,7 @@ def main() -> None:
         print(over_seeds(results))
 
 
-def read_data(runtime: Any, columns: Any, dev_share: float) -> Any:
+def read_data(task: Any, runtime: Any, columns: Any, dev_share: float) -> Any:
     """The labelled texts, and TensorFlow started once no mistake can be in the way."""
     from loops import startup
     from pipelines.datasets import find_dataset
@@ -70,7 +82,7 @@ def read_data(runtime: Any, columns: Any, dev_share: float) -> Any:
     from pipelines.prepared import write_source
 
     if not flags.reads_dataset():
-        labelled = read_labelled(flags.labelled_files(), columns, dev_share)
+        labelled = read_labelled(task, flags.labelled_files(), columns, dev_share)
         startup.start_tensorflow(runtime)
         return labelled
     options = flags.dataset_options(flags.dataset_cache())
@@ -81,11 +93,9 @@ def read_data(runtime: Any, columns: Any, dev_share: float) -> Any:
         )
     startup.start_tensorflow(runtime)
     write_source(source, options.data_dir, options.overwrite)
-    files = {name: options.data_dir / f"{name}.jsonl" for name in ("train", "test")}
-    test = files["test"] if files["test"].exists() else None
-    return read_labelled(
-        {"train": files["train"], "dev": None, "test": test}, columns, dev_share
-    )
+    train, test = (options.data_dir / f"{name}.jsonl" for name in ("train", "test"))
+    files = {"train": train, "dev": None, "test": test if test.exists() else None}
+    return read_labelled(task, files, columns, dev_share)
 
 
 @stopping.deferred()
@@ -93,27 +103,28 @@ def finetune(
     path: Path, start: Path, config: Any, vocabulary: Any, data: Any, seed: int
 ) -> dict[str, float]:
     """Trains in `path` from the weights in `start`; returns the final scores."""
-    from bert_core.models import Classifier
-    from loops.classification import BestWeights, Scorer
+    from bert_core import models
+    from loops.finetuning import BestWeights, Scorer
     from loops.run_directory import RunDirectory
     from loops.session import open_session
     from loops.train_loop import train
     from loops.warm_start import load_run
 
-    model = Classifier(config, len(data.names), seed)
+    task = data.task
+    model = getattr(models, TASKS[flags.FLAGS.task][1])(config, len(task.labels), seed)
     source = "random"
     if flags.FLAGS.from_scratch:
         print(f"random weights in the shape of {start}")
     else:
-        left = () if same_labels(start, data.names) else ("output/",)
+        left = () if same_task(start) and same_labels(start, task.labels) else ("output/",)
         loaded = load_run(model, start, left=left)
         source = str(loaded.where)
         print("\n".join([f"weights only from {source}:", *loaded.lines()]))
     run = RunDirectory(path)
     session = open_session(run, plan(model, source, vocabulary, data, seed))
-    scorer = Scorer(model, len(data.names))
-    best = BestWeights(run.best, model, session.recorder.metrics.lines)
-    dev = split_of(data.dev, vocabulary, seed)
+    scorer = Scorer(model, task.score)
+    best = BestWeights(run.best, model, session.recorder.metrics.lines, task.metric)
+    dev = questions(task, data.dev, vocabulary, seed)
 
     def evaluate(step: int) -> dict[str, float]:
         values = scorer(dev).values
@@ -127,12 +138,19 @@ def finetune(
     return report(session, scorer, vocabulary, data, seed)
 
 
-def same_labels(start: Path, names: list[str]) -> bool:
-    """Whether `start` classifies into these very classes, so that its last layer serves."""
+def same_task(start: Path) -> bool:
+    """Whether `start` was trained for this very task, converted classifiers included."""
+    from loops.run_directory import read_record
+
+    return read_record(start).get("task", "classification") == flags.FLAGS.task
+
+
+def same_labels(start: Path, names: Any) -> bool:
+    """Whether `start` has these very outputs, so that its last layer serves."""
     from loops.portable import read_lines
 
     labels = start / "labels.txt"
-    return labels.exists() and list(read_lines(labels)) == names
+    return labels.exists() and list(read_lines(labels)) == list(names)
 
 
 def plan(model: Any, source: str, vocabulary: Any, data: Any, seed: int) -> Any:
@@ -142,14 +160,14 @@ def plan(model: Any, source: str, vocabulary: Any, data: Any, seed: int) -> Any:
     from loops.session import Plan
     from pipelines import classification_batches
 
-    texts, labels = data.train.texts, data.train.label_ids
+    task, train, test = data.task, data.train, data.test
     options = flags.classification_options(seed)
     return Plan(
         model=model,
         make_batches=lambda first, end: classification_batches.training_batches(
-            texts, labels, vocabulary, options, first, end
+            train.texts, train.labels, vocabulary, options, first, end, task.batch
         ),
-        steps_an_epoch=math.ceil(len(texts) / options.batch_size),
+        steps_an_epoch=math.ceil(len(train.texts) / options.batch_size),
         batch_size=options.batch_size,
         seq_length=options.max_seq_length,
         unit="texts",
@@ -160,33 +178,36 @@ def plan(model: Any, source: str, vocabulary: Any, data: Any, seed: int) -> Any:
         seed=seed,
         record={
             "program": "finetune",
+            "task": flags.FLAGS.task,
             "model": dataclasses.asdict(model.config),
             "classification": dataclasses.asdict(options),
             "init_checkpoint": source,
             "vocabulary": vocabulary.sha256,
-            "labels": data.names,
-            "text_pairs": data.train.texts.second is not None,
-            "data": data.fingerprint(),
-            "test_majority": None if data.test is None else data.test.majority,
+            **task.record,
+            "text_pairs": train.texts.second is not None,
+            "data": data.fingerprint,
+            "test_baseline": None if test is None else task.baseline(test.truth),
         },
         files={
             "config.json": model.config.to_json(),
             "vocab.txt": vocabulary.to_text(),
             "tokenizer_config.json": json.dumps({"do_lower_case": vocabulary.lower_case}),
-            "labels.txt": as_lines(data.names),
+            "labels.txt": as_lines(task.labels),
             "flags.txt": flags.as_flagfile(),
         },
     )
 
 
-def split_of(split: Any, vocabulary: Any, seed: int) -> Any:
+def questions(task: Any, split: Any, vocabulary: Any, seed: int) -> Any:
     """A split as batches to be scored."""
-    from loops.classification import Split
-    from pipelines.classification_batches import evaluation_batches
+    from loops.finetuning import Questions
+    from pipelines.classification_batches import answer_order, evaluation_batches
 
     options = flags.classification_options(seed)
-    batches, order = evaluation_batches(split.texts, split.label_ids, vocabulary, options)
-    return Split(batches, order, split.label_ids)
+    batches, order = evaluation_batches(
+        split.texts, split.labels, vocabulary, options, task.batch
+    )
+    return Questions(batches, answer_order(order, split.num_answers), split.truth)
 
 
 def report(
@@ -194,29 +215,26 @@ def report(
 ) -> dict[str, float]:
     """Scores the best weights on the test file (dev without one) and writes it all down."""
     from loops import pictures
-    from loops.classification import one_class_warning, predictions_table
 
-    name = "dev" if data.test is None else "test"
+    task, name = data.task, "dev" if data.test is None else "test"
     split = data.dev if data.test is None else data.test
-    scored = scorer(split_of(split, vocabulary, seed))
+    scored = scorer(questions(task, split, vocabulary, seed))
     run, recorder, step = session.run, session.recorder, session.num_train_steps
     if name == "test":
         recorder.add("test", step, scored.values)
-    matrix = pictures.confusion(scored.confusion, data.names)
-    recorder.tensorboard.image(f"confusion_{name}", step, matrix)
+    confusion = task.confusion(split.truth, scored.answers)
+    if confusion is not None:
+        matrix = pictures.confusion(confusion, task.labels)
+        recorder.tensorboard.image(f"confusion_{name}", step, matrix)
+        run.write("confusion.png", matrix)
     recorder.sync()
-    table = predictions_table(scored, split.label_ids, data.names)
-    run.write("predictions.tsv", table)
-    run.write("confusion.png", matrix)
-    run.write("curves.png", pictures.curves(recorder.metrics.lines, {}))
-    warning = one_class_warning(scored.confusion, data.names)
+    run.write("predictions.tsv", task.table(split.truth, scored.answers))
+    run.write("curves.png", pictures.curves(recorder.metrics.lines, {}, task.metric))
+    warning = task.warning(split.truth, scored.answers)
     if warning:
         print(warning)
-    print(
-        f"{name} accuracy {scored.values['accuracy']:.4f} (majority class "
-        f"{split.majority:.4f}), macro-F1 {scored.values['macro_f1']:.4f}, loss "
-        f"{scored.values['loss']:.4f}; {run.path / 'predictions.tsv'}"
-    )
+    summary = task.summary(split.truth, scored.values)
+    print(f"{name} {summary}; {run.path / 'predictions.tsv'}")
     return scored.values
 
 

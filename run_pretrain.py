@@ -68,7 +68,8 @@ def pretrain(output_dir: Path, prepared: Any, mlm: Any) -> None:
     train(session, Evaluation(session, prepared, mlm))
     entropy = prepared.store.split("train").statistics.unigram_entropy
     lines = session.recorder.metrics.lines
-    run.write("curves.png", pictures.curves(lines, {"unigram entropy": entropy}))
+    baselines = {"unigram entropy": entropy}
+    run.write("curves.png", pictures.curves(lines, baselines, "masked_accuracy"))
     last = last_of(run.metrics, "dev")
     print(
         f"dev masked loss {last['loss']:.3f} nats (unigram entropy {entropy:.3f}), "

@@ -27,3 +27,23 @@ class ClassificationBatch(NamedTuple):
     segment_ids: Tensor  # [B, S] int32, 1 for the second text of a pair
     label_ids: Tensor  # [B] int32
     example_weights: Tensor  # [B] float32, 0 for a row that only fills the batch
+
+
+class RegressionBatch(NamedTuple):
+    """Texts (or pairs) padded at the end to one length, with a number each."""
+
+    input_ids: Tensor  # [B, S] int32, [PAD] after the end
+    input_mask: Tensor  # [B, S] int32, 1 for a token, 0 for padding
+    segment_ids: Tensor  # [B, S] int32, 1 for the second text of a pair
+    targets: Tensor  # [B] float32, in standard deviations from the mean
+    example_weights: Tensor  # [B] float32, 0 for a row that only fills the batch
+
+
+class TokenClassificationBatch(NamedTuple):
+    """Sentences padded at the end to one length, with a tag for each word's first piece."""
+
+    input_ids: Tensor  # [B, S] int32, [PAD] after the end
+    input_mask: Tensor  # [B, S] int32, 1 for a token, 0 for padding
+    segment_ids: Tensor  # [B, S] int32, all 0
+    label_ids: Tensor  # [B, S] int32, 0 where there is no tag
+    example_weights: Tensor  # [B, S] float32, 1 for the first piece of a word, else 0

@@ -65,3 +65,8 @@ def _tied(
 
     sums = tf.reduce_sum((log_total - label_logits) * weights), tf.reduce_sum(right * weights)
     return sums, gradient
+
+
+def squared_error(predictions: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor) -> Pair:
+    """Weighted (prediction - target)^2; all three are [M] float32."""
+    return tf.reduce_sum(tf.square(predictions - targets) * weights), tf.reduce_sum(weights)

@@ -1,16 +1,21 @@
-"""The two models: encoder and head, with the loss of their batches.
+"""The models: encoder and head, with the loss of their batches.
 
 Every model has `sums(batch, seed) -> Sums`; that is all a training loop knows of it.
 """
 
 import tensorflow as tf
 
-from bert_core.batch import ClassificationBatch, MlmBatch
+from bert_core.batch import (
+    ClassificationBatch,
+    MlmBatch,
+    RegressionBatch,
+    TokenClassificationBatch,
+)
 from bert_core.config import BertConfig
 from bert_core.encoder import Encoder
 from bert_core.heads import MeanPooler, MlmHead, pooler
 from bert_core.layers import Dense, Initializer, dropout, fold_in
-from bert_core.losses import Sums, cross_entropy, tied_cross_entropy
+from bert_core.losses import Sums, cross_entropy, squared_error, tied_cross_entropy
 
 
 class MaskedLanguageModel(tf.Module):
@@ -58,25 +63,29 @@ class MaskedLanguageModel(tf.Module):
         return tf.gather(x, tf.reshape(batch.masked_lm_positions + row_starts, [-1]))
 
 
-class Classifier(tf.Module):
-    """BERT with a pooler and one linear layer over C classes."""
+class TextModel(tf.Module):
+    """BERT with a pooler and one linear layer: C numbers a text. Subclasses add the loss."""
 
-    def __init__(self, config: BertConfig, num_classes: int, seed: int = 0):
-        super().__init__(name="classifier")
+    def __init__(self, config: BertConfig, num_outputs: int, seed: int = 0):
+        super().__init__()
         init = Initializer(seed, config.initializer_range)
         self.config = config
         self.encoder = Encoder(init, config)
         self.pooler = pooler(init, config)
-        self.output = Dense(init, config.hidden_size, num_classes, "output")
+        self.output = Dense(init, config.hidden_size, num_outputs, "output")
 
-    def logits(self, batch: ClassificationBatch, seed: tf.Tensor | None = None) -> tf.Tensor:
+    def logits(
+        self, batch: ClassificationBatch | RegressionBatch, seed: tf.Tensor | None = None
+    ) -> tf.Tensor:
         """[B, C]."""
-        encoder_seed, pool_seed = (
-            (None, None) if seed is None else (fold_in(seed, 0), fold_in(seed, 1))
-        )
+        encoder_seed, pool_seed = _two_seeds(seed)
         x = self.encoder(batch.input_ids, batch.input_mask, batch.segment_ids, encoder_seed)
         pooled = self.pooler(x, batch.input_mask)
         return self.output(dropout(pooled, self.config.hidden_dropout_prob, pool_seed))
+
+
+class Classifier(TextModel):
+    """A text's class, of C."""
 
     def sums(self, batch: ClassificationBatch, seed: tf.Tensor | None = None) -> Sums:
         """The texts' "loss" in nats and "accuracy"."""
@@ -103,3 +112,47 @@ def mean_vectors(encoder: Encoder, batch: ClassificationBatch) -> tf.Tensor:
     """[B, H]: the mean of the last layer over each text's tokens."""
     x = encoder(batch.input_ids, batch.input_mask, batch.segment_ids)
     return MeanPooler(name="mean")(x, batch.input_mask)
+
+
+class Regressor(TextModel):
+    """A number a text; C is 1."""
+
+    def sums(self, batch: RegressionBatch, seed: tf.Tensor | None = None) -> Sums:
+        """The texts' "loss", the squared error in variances of the targets."""
+        predictions = tf.squeeze(self.logits(batch, seed), axis=1)
+        return {"loss": squared_error(predictions, batch.targets, batch.example_weights)}
+
+
+class TokenClassifier(tf.Module):
+    """BERT with one linear layer on each token: its class, of C."""
+
+    def __init__(self, config: BertConfig, num_outputs: int, seed: int = 0):
+        super().__init__()
+        init = Initializer(seed, config.initializer_range)
+        self.config = config
+        self.encoder = Encoder(init, config)
+        self.output = Dense(init, config.hidden_size, num_outputs, "output")
+
+    def logits(
+        self, batch: TokenClassificationBatch, seed: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """[B, S, C]."""
+        encoder_seed, output_seed = _two_seeds(seed)
+        x = self.encoder(batch.input_ids, batch.input_mask, batch.segment_ids, encoder_seed)
+        x = self.output(dropout(x, self.config.hidden_dropout_prob, output_seed))  # [B * S, C]
+        return tf.reshape(x, [*tf.unstack(tf.shape(batch.input_ids)), x.shape[1]])
+
+    def sums(self, batch: TokenClassificationBatch, seed: tf.Tensor | None = None) -> Sums:
+        """The words' "loss" in nats and "accuracy"."""
+        logits = self.logits(batch, seed)
+        loss, accuracy = cross_entropy(
+            tf.reshape(logits, [-1, logits.shape[2]]),
+            tf.reshape(batch.label_ids, [-1]),
+            tf.reshape(batch.example_weights, [-1]),
+        )
+        return {"loss": loss, "accuracy": accuracy}
+
+
+def _two_seeds(seed: tf.Tensor | None) -> tuple[tf.Tensor | None, tf.Tensor | None]:
+    """For dropout in the encoder and behind it."""
+    return (None, None) if seed is None else (fold_in(seed, 0), fold_in(seed, 1))

@@ -6,15 +6,13 @@ On a terminal the line is rewritten in place; in a log it is a plain line now an
 import contextlib
 import io
 import os
-import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-# What commands a terminal, ends a line or turns the order of what is read: control
-# characters, separators, and those that embed one direction of writing in another.
-_COMMANDS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+from bert_core.escapes import escaped
+
 _REDRAW = "\r\x1b[2K"  # clears the line the cursor is in
 _LOG_SECONDS = 20.0  # between plain lines
 _TERMINAL_SECONDS = 0.2
@@ -30,22 +28,6 @@ def harden_output() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     sys.stdout = _Hardened(sys.stdout)
-
-
-def escaped(text: str, kept: str = "") -> str:
-    """Text from a file with its control characters as in Python's literals: "\\x1b[2J".
-
-    kept: those that stay as they are.
-    """
-    return _COMMANDS.sub(
-        lambda match: match[0] if match[0] in kept else spelled(match[0]), text
-    )
-
-
-def spelled(character: str) -> str:
-    """A character as an escape: \\n, \\x1b, \\u202e."""
-    short = character.encode("unicode_escape").decode()
-    return short if short != character else f"\\x{ord(character):02x}"
 
 
 def reader_is_gone() -> bool:

@@ -26,13 +26,16 @@ class Evaluator:
 
 
 class Predictor:
-    """What a function makes of each text of batches, without the rows that only fill one."""
+    """What a function makes of batches where their example_weights are not 0."""
 
     def __init__(self, function: Callable[[Any], tf.Tensor]):
         self._function = tf.function(function, autograph=False, reduce_retracing=True)
 
     def __call__(self, batches: Iterable[Any]) -> np.ndarray:
-        """[n, ...], in the order of the batches; the function returns [B, ...]."""
+        """[m, ...], in the order of the batches: a row a text, or a word.
+
+        The function returns [B, ...], or [B, S, ...] for words.
+        """
         rows = []
         for batch in batches:
             stopping.check()

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 
-def curves(lines: Sequence[dict[str, Any]], baselines: dict[str, float]) -> bytes:
-    """Loss and accuracy over steps, train and dev; baselines as dashed lines on the loss."""
+def curves(
+    lines: Sequence[dict[str, Any]], baselines: dict[str, float], metric: str = "accuracy"
+) -> bytes:
+    """Loss and `metric` over steps, train and dev; baselines as dashed lines on the loss."""
     figure, axes = _figure(1, 2, (11, 4))
-    accuracy = "masked_accuracy" if any("masked_accuracy" in x for x in lines) else "accuracy"
-    for axis, name in zip(axes, ("loss", accuracy), strict=True):
+    for axis, name in zip(axes, ("loss", metric), strict=True):
         for split in ("train", "dev"):
             points = [(x["step"], x[name]) for x in lines if x["split"] == split and name in x]
             if points:

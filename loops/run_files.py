@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from bert_core import google_names
 from bert_core.config import BertConfig
+from bert_core.errors import UserError
 from bert_core.name_map import Row
 from loops.checkpoint_reader import files_of, load, open_checkpoint
 from loops.checkpoints import Checkpoints
@@ -35,7 +36,12 @@ _START, _END = "state/model/", "/.ATTRIBUTES/VARIABLE_VALUE"
 
 def read(directory: Path, lower_case: bool | None) -> Portable:
     """The weights of a run: its best ones, if it keeps them, or the newest."""
-    read_record(directory)  # the error for what is no run
+    task = read_record(directory).get("task", "classification")
+    if task != "classification":
+        raise UserError(
+            f"{directory}: its last layer is for {task}, which no other layout here has a "
+            "place for; convert the run it was started from"
+        )
     config = read_run_config(directory)
     tokens = read_lines(directory / "vocab.txt")
     prefix = newest_checkpoint(directory)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from bert_core.errors import RunError
+from bert_core.escapes import escaped
 from loops import stopping
 from loops.checkpoints import marked_steps
-from loops.console import escaped
 from loops.session import Session
 
 Evaluate = Callable[[int], dict[str, float]]

@@ -70,7 +70,9 @@ def read_trained_run(path: Path) -> TrainedRun:
     run_directory.check_weights(path, config)
     record = run_directory.read_record(path)
     program, pairs = record.get("program"), record.get("text_pairs")
-    labels = record.get("labels", [])
+    # Of a run for another task, labels are no classes.
+    classifies = record.get("task", "classification") == "classification"
+    labels = record.get("labels", []) if classifies else []
     if not isinstance(labels, list) or not all(isinstance(x, str) for x in labels):
         raise UserError(f"{path / 'run.json'}: its labels are no list of names")
     length = _number(record, "classification", "max_seq_length")

@@ -6,14 +6,16 @@ any step, and sees from there what an uninterrupted run would have seen.
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from bert_core.batch import ClassificationBatch
 from bert_core.errors import UserError
+from pipelines.classification import labelled
 from pipelines.options import ClassificationOptions
+from pipelines.task import Inputs
 from pipelines.tokenized import TokenizedTexts
 from pipelines.vocabulary import Vocabulary
 
@@ -26,6 +28,12 @@ class Bucketed(NamedTuple):
 
     indices: np.ndarray  # [<= B] int64
     padded_length: int  # S
+
+
+_EMPTY = Bucketed(np.zeros(0, np.int64), LENGTH_STEP)
+
+# (inputs, labels of all examples, [<= B] indices of the batch's) -> the batch
+AddLabels = Callable[[Inputs, Any, np.ndarray], Any]
 
 
 def plan_epoch(
@@ -56,20 +64,21 @@ def plan_epoch(
 
 def training_batches(
     texts: TokenizedTexts,
-    label_ids: np.ndarray,
+    labels: Any,
     vocabulary: Vocabulary,
     options: ClassificationOptions,
     first_step: int,
     num_steps: int,
+    add_labels: AddLabels = labelled,
 ) -> tf.data.Dataset:
-    """ClassificationBatches of the steps `first_step` to `num_steps - 1`.
+    """The batches of the steps `first_step` to `num_steps - 1`.
 
     The batch of a step is the same whichever step the run began with. Its first
     dimension is always B; rows that only fill it up have example_weights 0.
 
     Args:
       texts: n texts, tokenized for `options.max_seq_length`.
-      label_ids: [n] int32.
+      labels: of the n texts, as `add_labels` takes them.
 
     Raises:
       UserError: there are no texts.
@@ -79,46 +88,64 @@ def training_batches(
     lengths = _checked_lengths(texts, options.max_seq_length)
     steps_per_epoch = -(-len(texts) // options.batch_size)
 
+    def make(bucket: Bucketed) -> Any:
+        return assemble(texts, labels, bucket, options.batch_size, vocabulary, add_labels)
+
     @functools.lru_cache(maxsize=2)
     def plan(epoch: int) -> list[Bucketed]:
         return plan_epoch(
             lengths, options.batch_size, options.max_seq_length, options.seed, epoch
         )
 
-    def batch_of(step: int) -> ClassificationBatch:
+    def batch_of(step: int) -> Any:
         epoch, place = divmod(step, steps_per_epoch)
-        return assemble(texts, label_ids, plan(epoch)[place], options.batch_size, vocabulary)
+        return make(plan(epoch)[place])
 
-    return _dataset(batch_of, range(first_step, num_steps), options.batch_size)
+    return _dataset(batch_of, range(first_step, num_steps), make(_EMPTY))
 
 
 def evaluation_batches(
     texts: TokenizedTexts,
-    label_ids: np.ndarray | None,
+    labels: Any,
     vocabulary: Vocabulary,
     options: ClassificationOptions,
+    add_labels: AddLabels = labelled,
 ) -> tuple[tf.data.Dataset, np.ndarray]:
     """Every example once, the longest first, and the order they come in.
 
     Longest first, a batch too large for the memory fails at the start.
 
     Args:
-      label_ids: [n] int32, or None to predict: all label_ids are then 0.
+      labels: as in `training_batches`, or None to predict: all labels are then 0.
 
     Returns:
-      A dataset of ClassificationBatches as in `training_batches`, and `order`, [n]
+      A dataset of batches as in `training_batches`, and `order`, [n]
       int64: row i of all batches laid end to end is example `order[i]`, and the
       rows from n on only fill up. So `result[order] = rows[:n]` is the input order.
     """
     lengths = _checked_lengths(texts, options.max_seq_length)
     longest_first = np.argsort(-lengths, kind="stable")
     batches = _in_batches(longest_first, lengths, options.batch_size, options.max_seq_length)
-    labels = np.zeros(len(texts), np.int32) if label_ids is None else label_ids
+    if labels is None:
+        labels = np.zeros(len(texts), np.int32)
 
-    def batch_of(place: int) -> ClassificationBatch:
-        return assemble(texts, labels, batches[place], options.batch_size, vocabulary)
+    def make(bucket: Bucketed) -> Any:
+        return assemble(texts, labels, bucket, options.batch_size, vocabulary, add_labels)
 
-    return _dataset(batch_of, range(len(batches)), options.batch_size), longest_first
+    dataset = _dataset(lambda i: make(batches[i]), range(len(batches)), make(_EMPTY))
+    return dataset, longest_first
+
+
+def answer_order(order: np.ndarray, num_answers: np.ndarray) -> np.ndarray:
+    """Where answers belong that come example by example in `order`, [sum num_answers].
+
+    Example i has num_answers[i] of them, one after the other. With one each it is
+    `order` itself.
+    """
+    starts = np.cumsum(num_answers) - num_answers  # in input order
+    counts = num_answers[order]
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.repeat(starts[order], counts) + within
 
 
 def batch_of_all(
@@ -144,11 +171,12 @@ def unpadded(texts: TokenizedTexts, vocabulary: Vocabulary) -> list[np.ndarray]:
 
 def assemble(
     texts: TokenizedTexts,
-    label_ids: np.ndarray,
+    labels: Any,
     bucket: Bucketed,
     batch_size: int,
     vocabulary: Vocabulary,
-) -> ClassificationBatch:
+    add_labels: AddLabels = labelled,
+) -> Any:
     """One batch as NumPy arrays: `[CLS] a [SEP]` or `[CLS] a [SEP] b [SEP]`, padded.
 
     Segment ids are 1 for b and its [SEP], else 0. Rows past the bucket's examples
@@ -167,15 +195,12 @@ def assemble(
         input_ids[row, : len(tokens)] = tokens
         first_lengths[row], lengths[row] = len(first) + 2, len(tokens)
     positions = np.arange(bucket.padded_length)[None]
-    num_examples = len(bucket.indices)
-    filling = (0, batch_size - num_examples)
-    return ClassificationBatch(
+    inputs = Inputs(
         input_ids=input_ids,
         input_mask=(positions < lengths).astype(np.int32),
         segment_ids=((positions >= first_lengths) & (positions < lengths)).astype(np.int32),
-        label_ids=np.pad(label_ids[bucket.indices].astype(np.int32), filling),
-        example_weights=np.pad(np.ones(num_examples, np.float32), filling),
     )
+    return add_labels(inputs, labels, bucket.indices)
 
 
 def _in_batches(
@@ -196,17 +221,16 @@ def _checked_lengths(texts: TokenizedTexts, max_seq_length: int) -> np.ndarray:
     return lengths
 
 
-def _dataset(
-    batch_of: Callable[[int], ClassificationBatch], steps: range, batch_size: int
-) -> tf.data.Dataset:
-    """`batch_of(step)` for each step, in order, made a little ahead of their use."""
-    ids = tf.TensorSpec([batch_size, None], tf.int32)
-    signature = ClassificationBatch(
-        input_ids=ids,
-        input_mask=ids,
-        segment_ids=ids,
-        label_ids=tf.TensorSpec([batch_size], tf.int32),
-        example_weights=tf.TensorSpec([batch_size], tf.float32),
+def _dataset(batch_of: Callable[[int], Any], steps: range, filling: Any) -> tf.data.Dataset:
+    """`batch_of(step)` for each step, in order, made a little ahead of their use.
+
+    filling: a batch of nothing else, for its types. The first dimension is static.
+    """
+    signature = type(filling)(
+        *(
+            tf.TensorSpec([len(field), *[None] * (field.ndim - 1)], field.dtype)
+            for field in filling
+        )
     )
     batches = tf.data.Dataset.from_generator(
         lambda: map(batch_of, steps), output_signature=signature

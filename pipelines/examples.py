@@ -1,9 +1,8 @@
-"""Labelled texts from .jsonl, .csv and .tsv files, and how they are split."""
+"""Labelled texts from .jsonl, .csv and .tsv files."""
 
 import csv
 import json
 import re
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,7 +25,10 @@ class Example(NamedTuple):
 
 
 def read_examples(
-    path: Path, options: ExamplesOptions, require_labels: bool = True
+    path: Path,
+    options: ExamplesOptions,
+    require_labels: bool = True,
+    allow_fractions: bool = False,
 ) -> list[Example]:
     """Reads a `.jsonl`, `.csv` or `.tsv` file, each optionally with `.gz` added.
 
@@ -38,6 +40,7 @@ def read_examples(
       path: UTF-8, with or without a byte-order mark.
       options: the columns (fields, in JSON) to read; others are ignored.
       require_labels: False does not look at labels at all, for prediction.
+      allow_fractions: a label may be any JSON number, spelled as JSON spells it.
 
     Raises:
       UserError: naming file and line, for whatever does not fit the above.
@@ -58,7 +61,9 @@ def read_examples(
         Example(
             text=_text(record[options.text_column], options.text_column, where),
             text_pair=_text(record[pair], pair, where) if pair else None,
-            label=_label(record[label], label, where) if require_labels else None,
+            label=_label(record[label], label, where, allow_fractions)
+            if require_labels
+            else None,
         )
         for where, record in records
     ]
@@ -96,58 +101,6 @@ def label_ids(examples: Sequence[Example], names: Sequence[str], where: str) -> 
                 f"labels trained on: {_shown(names)}; correct it, or train on examples of it"
             )
     return np.array([ids[example.label] for example in examples], np.int32)
-
-
-def split_dev(
-    examples: Sequence[Example], fraction: float, seed: int
-) -> tuple[list[Example], list[Example]]:
-    """Sets a share of each label's examples aside: (train, dev), in input order.
-
-    A pure function of its arguments. Examples of the same text (and second text)
-    go to one side together, whatever their labels. Each label with two different
-    texts or more has at least one on each side; with fewer, it stays in train.
-
-    Raises:
-      UserError: the fraction is not in (0, 1), or nothing can be set aside.
-    """
-    if not 0 < fraction < 1:
-        raise UserError(f"dev fraction {fraction}: must be above 0 and below 1")
-    same_text = defaultdict(list)
-    for index, example in enumerate(examples):
-        same_text[example.text, example.text_pair].append(index)
-    groups_of_label = defaultdict(list)
-    for group in same_text.values():
-        groups_of_label[examples[group[0]].label or ""].append(group)
-
-    random = np.random.Generator(np.random.Philox(np.random.SeedSequence(seed)))
-    dev: set[int] = set()
-    for _, groups in sorted(groups_of_label.items()):
-        shuffled = [groups[place] for place in random.permutation(len(groups))]
-        dev.update(_take(shuffled, fraction))
-    if not dev:
-        raise UserError("too few different texts to set some aside; give a dev file instead")
-    return (
-        [example for index, example in enumerate(examples) if index not in dev],
-        [example for index, example in enumerate(examples) if index in dev],
-    )
-
-
-def majority_baseline(train_labels: Sequence[Any], test_labels: Sequence[Any]) -> float:
-    """Accuracy of always answering the most frequent training label, in [0, 1]."""
-    names, counts = np.unique(np.asarray(train_labels), return_counts=True)
-    return float(np.mean(np.asarray(test_labels) == names[np.argmax(counts)]))
-
-
-def _take(groups: list[list[int]], fraction: float) -> list[int]:
-    """Indices from the first groups that fit into the share; never all groups."""
-    wanted = round(fraction * sum(map(len, groups)))
-    taken: list[int] = []
-    left = len(groups)
-    for group in groups:
-        if left > 1 and len(taken) + len(group) <= wanted:
-            taken += group
-            left -= 1
-    return taken if taken or left < 2 else min(groups, key=len)
 
 
 def _json_records(path: Path, columns: dict[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -206,8 +159,8 @@ def _text(text: Any, column: str, where: str) -> str:
     return text
 
 
-def _label(label: Any, column: str, where: str) -> str:
-    if isinstance(label, int):  # bool too
+def _label(label: Any, column: str, where: str, allow_fractions: bool) -> str:
+    if isinstance(label, int) or (allow_fractions and isinstance(label, float)):  # bool too
         label = json.dumps(label)
     label = _text(label, column, where).strip()
     if not label or re.search("[\r\n]", label):

@@ -4,71 +4,54 @@ import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
-from pipelines.examples import (
-    Example,
-    label_ids,
-    label_names,
-    majority_baseline,
-    read_examples,
-    split_dev,
-)
+from pipelines.dev_split import split_dev
+from pipelines.examples import Example
 from pipelines.options import ClassificationOptions, ExamplesOptions
-from pipelines.tokenized import TextEncoder, TokenizedTexts, tokenize_examples
-
-
-class LabelledSplit(NamedTuple):
-    """n texts with their labels, in the order of the file."""
-
-    texts: TokenizedTexts
-    label_ids: np.ndarray  # [n] int32
-    majority: float  # accuracy of always answering the commonest training label
-
-
-class LabelledData(NamedTuple):
-    """The splits of a classification task; `test` is None without a test file."""
-
-    names: list[str]  # C label names, by id
-    train: LabelledSplit
-    dev: LabelledSplit
-    test: LabelledSplit | None
-
-    def fingerprint(self) -> str:
-        """SHA-256 of all tokens and labels."""
-        digest = hashlib.sha256()
-        for split in (self.train, self.dev, self.test):
-            if split is not None:
-                digest.update(split.label_ids.tobytes())
-                for rows in (split.texts.first, split.texts.second):
-                    if rows is not None:
-                        digest.update(rows.ids.tobytes() + rows.row_splits.tobytes())
-        return digest.hexdigest()
-
-    def lines(self) -> list[str]:
-        """What was found, for the screen."""
-        lines = [f"labels: {', '.join(self.names)}"]
-        for name in ("train", "dev", "test"):
-            split = getattr(self, name)
-            if split is not None:
-                cut = split.texts.num_truncated
-                lines.append(
-                    f"{name}: {len(split.texts):,} texts"
-                    + (f", {cut:,} of them cut to length" if cut else "")
-                )
-        return lines
+from pipelines.task import Split, Task
+from pipelines.tokenized import TextEncoder
 
 
 class LabelledExamples(NamedTuple):
-    """The same as read, all labels known."""
+    """The splits of a task as read, all labels known."""
 
-    names: list[str]
+    task: Task
     splits: dict[str, list[Example]]  # "train", "dev", perhaps "test"
     files: dict[str, str]  # of each split, for errors
 
+    def fingerprint(self) -> str:
+        """SHA-256 of all texts and labels."""
+        digest = hashlib.sha256()
+        for name, examples in self.splits.items():
+            digest.update(f"{name} {len(examples)}\n".encode())
+            for example in examples:
+                digest.update(repr(tuple(example)).encode())
+        return digest.hexdigest()
+
+
+class LabelledData(NamedTuple):
+    """The same as token ids; `test` is None without a test file."""
+
+    task: Task
+    train: Split
+    dev: Split
+    test: Split | None
+    fingerprint: str
+
+    def lines(self) -> list[str]:
+        """What was found, for the screen."""
+        lines = [self.task.description()]
+        for name in ("train", "dev", "test"):
+            split = getattr(self, name)
+            if split is not None:
+                lines.append(f"{name}: {len(split.texts):,} texts{split.note}")
+        return lines
+
 
 def read_labelled(
-    files: dict[str, Path | None], columns: ExamplesOptions, dev_share: float
+    task_class: type[Task],
+    files: dict[str, Path | None],
+    columns: ExamplesOptions,
+    dev_share: float,
 ) -> LabelledExamples:
     """Reads files["train"], files["dev"] and files["test"]; the last two may be None.
 
@@ -76,31 +59,32 @@ def read_labelled(
     run whatever its seed. Raises UserError for whatever is wrong with a file.
     """
     splits = {
-        name: read_examples(path, columns) for name, path in files.items() if path is not None
+        name: task_class.read(path, columns) for name, path in files.items() if path is not None
     }
-    names = label_names(splits["train"])
     where = {name: str(files[name] or files["train"]) for name in ("train", "dev", "test")}
+    task = task_class(splits["train"], where["train"])
     for name, examples in splits.items():
-        label_ids(examples, names, where[name])  # all labels known before long work
+        task.targets(examples, where[name])  # all labels known before long work
     if "dev" not in splits:
-        splits["train"], splits["dev"] = split_dev(splits["train"], dev_share, seed=0)
-    return LabelledExamples(names, splits, where)
+        splits["train"], splits["dev"] = split_dev(
+            splits["train"], dev_share, seed=0, by_label=task.by_label
+        )
+    return LabelledExamples(task, splits, where)
 
 
 def tokenize_labelled(
     labelled: LabelledExamples, options: ClassificationOptions, tokenizer: TextEncoder
 ) -> LabelledData:
-    """The splits as token ids, cut to length, and label ids."""
-    names, found, where = labelled
-    train_ids = label_ids(found["train"], names, where["train"])
-
-    def split(name: str) -> LabelledSplit:
-        ids = label_ids(found[name], names, where[name])
-        texts = tokenize_examples(
-            found[name], tokenizer, options.max_seq_length, options.truncation
-        )
-        return LabelledSplit(texts, ids, majority_baseline(train_ids.tolist(), ids.tolist()))
-
+    """The splits as token ids, cut to length."""
+    task, splits, where = labelled
+    tokenised = {
+        name: task.tokenize(examples, where[name], tokenizer, options)
+        for name, examples in splits.items()
+    }
     return LabelledData(
-        names, split("train"), split("dev"), split("test") if "test" in found else None
+        task,
+        tokenised["train"],
+        tokenised["dev"],
+        tokenised.get("test"),
+        labelled.fingerprint(),
     )

@@ -8,12 +8,15 @@ import numpy as np
 
 from bert_core.errors import UserError
 from pipelines.examples import Example
+from pipelines.vocabulary import Vocabulary
 
 ENCODE_AT_ONCE = 1000  # texts a call of the tokenizer: many, for speed, but not all in memory
 
 
 class TextEncoder(Protocol):
     """What is needed of a tokenizer: the token ids of each text, [tokens] int32."""
+
+    vocabulary: Vocabulary
 
     def encode(self, texts: list[str]) -> list[np.ndarray]: ...
 

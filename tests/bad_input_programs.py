@@ -249,3 +249,74 @@ CHECKPOINT_CASES = [
         **{"start_of_checkpoints_of_ckpt-1__json": None},
     ),
 ]
+
+REGRESSION = "text,label\na,1.5\nb,2\nc,-3e-1\nd,2\n"
+CONLL = b"a O\nb B-X\n\nc O\n\nd I-X\n"
+
+
+def regression(name: str, content: str, *says: str, **files: bytes):
+    flags = ("--task=regression", "--train_file={here}/t.csv")
+    files = {"t__csv": content.encode(), **files}
+    more = ("--dev_file={here}/dev.csv",) if "dev__csv" in files else ()
+    return finetune(f"regression: {name}", *flags, *more, says=says, **files)
+
+
+def tokens(name: str, content: bytes, *says: str, more: tuple[str, ...] = (), **files: bytes):
+    flags = ("--task=token_classification", "--train_file={here}/t.conll", *more)
+    return finetune(f"tokens: {name}", *flags, says=says, t__conll=content, **files)
+
+
+TASK_CASES = [
+    finetune("no such task", "--task=ranking", says=("--task=ranking: must be one of", "reg")),
+    regression("a word", REGRESSION + "e,good\n", "t.csv: target 'good' of example 5 is not a"),
+    regression("decimal comma", REGRESSION + 'e,"3,5"\n', "target '3,5' of example 5"),
+    regression("NaN", REGRESSION + "e,nan\n", "target 'nan' of example 5 is not a number"),
+    regression("infinity", REGRESSION + "e,-inf\n", "target '-inf' of example 5"),
+    regression("beyond floats", REGRESSION + "e,1e999\n", "target '1e999' of example 5"),
+    regression("no number", REGRESSION + "e,\n", "line 6: the label in 'label' is empty"),
+    regression("one value", "text,label\na,2\nb,2.0\n", "every target is 2; there is nothing"),
+    regression("spread", "text,label\na,1e308\nb,-1e308\n", "rescale them"),
+    regression(
+        "in the dev file", REGRESSION, "dev.csv: target 'x'", dev__csv=b"text,label\na,x\n"
+    ),
+    regression("one text", "text,label\na,1\na,2\n", "give a dev file"),
+    finetune(
+        "regression: JSON's NaN",
+        "--task=regression",
+        says=("train.jsonl: target 'NaN' of example 1",),
+        train__jsonl=b'{"text": "a", "label": NaN}\n',
+    ),
+    finetune(
+        "regression: a dataset",
+        "--task=regression",
+        "--dataset=imdb_reviews",
+        "--train_file=",
+        says=("--dataset: has classes", "--train_file"),
+    ),
+    tokens(
+        "ragged", CONLL + b"\ne NN O\n", "t.conll, line 8: has 3 columns where line 1 has 2"
+    ),
+    tokens("no tag", b"a\n\nb\n", "t.conll, line 1: has one column"),
+    tokens("strange tag", CONLL + b"e NN\n", "line 7: tag 'NN' is neither O nor B-"),
+    tokens("empty", b"\n\n", "t.conll: holds no sentences"),
+    tokens("all outside", b"a O\n\nb O\n", "every tag is O; there is no entity"),
+    tokens("one sentence", b"a O\nb B-X\n", "give a dev file"),
+    tokens("binary", b"a O\n\0\0\n", "t.conll, line 2: holds a zero byte"),
+    finetune(
+        "tokens: cut gzip",
+        "--task=token_classification",
+        "--train_file={here}/t.gz",
+        says="t.gz: is not a whole gzip file",
+        t__gz=gzip.compress(CONLL)[:-5],
+    ),
+    tokens(
+        "unseen tag",
+        CONLL,
+        "dev.conll: tag 'B-Y' of sentence 1",
+        more=("--dev_file={here}/dev.conll",),
+        dev__conll=b"a B-Y\n",
+    ),
+    tokens("columns", CONLL, "--label_column have no meaning", more=("--label_column=tag",)),
+    tokens("pooling", CONLL, "--pooling: --task=token_class", more=("--pooling=mean",)),
+    tokens("missing", CONLL, "no.conll: cannot be read", more=("--test_file={here}/no.conll",)),
+]

@@ -78,6 +78,18 @@ PREDICT_CASES = [
         says="is no classifier",
         **{"start_of_run__json": b'{"program": "pretrain"}'},
     ),
+    classify(
+        "by a regression run",
+        *FILES,
+        says="is no classifier",
+        start_of_run__json=b'{"program": "finetune", "task": "regression"}',
+    ),
+    classify(
+        "by a run for tags",
+        "x",
+        says="is no classifier",
+        start_of_run__json=b'{"program": "finetune", "task": "token_classification"}',
+    ),
     classify("single texts of pairs", "x", says="trained on pairs", start_of_run__json=PAIRS),
     classify("pairs of single texts", "--text_pair_column=b", *FILES, says="on single texts"),
     classify("too long", "x", "--max_seq_length=33", says="--max_seq_length=33: the model"),

@@ -11,14 +11,20 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from bert_core.config import read_config
+from bert_core.entities import entities
 from bert_core.errors import UserError
 from loops.checkpoints import damage
 from loops.run_directory import RunDirectory, read_lower_case, read_record
+from pipelines.conll import read_conll
 from pipelines.corpus import read_documents
 from pipelines.examples import label_names, read_examples
 from pipelines.options import CorpusOptions, ExamplesOptions
 from pipelines.prepared import Source, _already_there
+from pipelines.regression import Regression
+from pipelines.token_classification import TokenClassification
 from pipelines.token_store import MANIFEST, open_store
 from pipelines.token_store_builder import build_store
 from pipelines.tokenizer import Tokenizer
@@ -59,6 +65,26 @@ def _examples(suffix: str) -> Target:
         return label_names(read_examples(here / f"x{suffix}", ExamplesOptions()))
 
     return read
+
+
+def _conll(data: bytes, here: Path) -> object:
+    """Words and tags are as many, and come back apart as they were."""
+    (here / "x.conll").write_bytes(data)
+    examples = read_conll(here / "x.conll")
+    for example in examples:
+        words, tags = example.text.split(" "), (example.label or "").split(" ")
+        assert len(words) == len(tags)
+        assert all(words)
+        entities(tags)
+    return len(TokenClassification(examples, "x").targets(examples, "x"))
+
+
+def _numbers(data: bytes, here: Path) -> object:
+    (here / "x.jsonl").write_bytes(data)
+    examples = Regression.read(here / "x.jsonl", ExamplesOptions())
+    targets = Regression(examples, "x").targets(examples, "x")
+    assert np.isfinite(targets.astype(np.float32)).all()
+    return len(targets)
 
 
 def _vocabulary(data: bytes, here: Path) -> object:
@@ -148,6 +174,10 @@ _made: list[Path] = []
 TEXT = "one two\n\nthree \u00fc\u4e2d\r\nfour\n".encode()
 JSONL = b'{"text": "a\\u00fc", "label": "x"}\n\n{"text": "b", "label": 1}\n'
 CSV = 'text,label\n"a, ""b""\nc",x\r\nd,\u00fc\n'.encode()
+CONLL = "-DOCSTART- O\n\na NN B-X\n\u00fc\u4e2d\tNN\tI-X\r\n\n. . O\n".encode()
+NUMBERS = (
+    b'{"text": "a", "label": 1.5}\n{"text": "b", "label": -2}\n{"text": "c", "label": "1e1"}\n'
+)
 VOCAB = "\n".join([*SPECIAL_TOKENS, "a", "##b", "\u4e2d", "##", "'"]).encode() + b"\n"
 MARKER = b'{"step": 3, "files": {"ckpt-3.index": {"bytes": 0, "sha256": "e3b0"}}}'
 RECORD = b'{"program": "pretrain", "mlm": {"seed": 0}, "drift": [], "x": null}'
@@ -170,6 +200,8 @@ TARGETS: dict[str, tuple[Target, bytes]] = {
     "examples .csv": (_examples(".csv"), CSV),
     "examples .tsv": (_examples(".tsv"), CSV.replace(b",", b"\t")),
     "examples .csv.gz": (_examples(".csv.gz"), gzip.compress(CSV, mtime=0)),
+    "sentences .conll": (_conll, CONLL),
+    "numbers .jsonl": (_numbers, NUMBERS),
     "vocab.txt": (_vocabulary, VOCAB),
     "tokenizer": (_tokenizer, TEXT),
     "config.json": (_config, json.dumps(MODEL).encode()),

@@ -197,6 +197,14 @@ def classifier_logits(
     return dense(under(p, "output"), pooled)
 
 
+def token_logits(
+    p: Parameters, a: Architecture, input_ids: Array, mask: Array, segment_ids: Array
+) -> Array:
+    """[B, S, C]: one linear layer on each token (BERT, section 5.3, fine-tuned)."""
+    x = hidden_states(under(p, "encoder"), a, input_ids, mask, segment_ids)[-1]
+    return dense(under(p, "output"), x)
+
+
 # ---- losses ----
 
 
@@ -242,6 +250,36 @@ def classifier_loss(
     total, weight = cross_entropy(
         classifier_logits(p, a, input_ids, mask, segment_ids), labels, weights
     )
+    return total / weight
+
+
+def regressor_loss(
+    p: Parameters,
+    a: Architecture,
+    input_ids: Array,
+    mask: Array,
+    segment_ids: Array,
+    targets: Array,
+    weights: Array,
+) -> float:
+    """The mean squared error of a classifier's one number; weight 0 is filling."""
+    numbers = classifier_logits(p, a, input_ids, mask, segment_ids)[:, 0]
+    return float((weights * (numbers - targets) ** 2).sum() / weights.sum())
+
+
+def token_classifier_loss(
+    p: Parameters,
+    a: Architecture,
+    input_ids: Array,
+    mask: Array,
+    segment_ids: Array,
+    labels: Array,
+    weights: Array,
+) -> float:
+    """The mean cross-entropy of the tokens; weight 0 has no label."""
+    logits = token_logits(p, a, input_ids, mask, segment_ids)
+    rows = logits.reshape(-1, logits.shape[-1]), labels.ravel(), weights.ravel()
+    total, weight = cross_entropy(*rows)
     return total / weight
 
 

@@ -6,7 +6,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from bert_core.batch import ClassificationBatch, MlmBatch
+from bert_core.batch import (
+    ClassificationBatch,
+    MlmBatch,
+    RegressionBatch,
+    TokenClassificationBatch,
+)
 from bert_core.config import BertConfig
 from bert_core.names import named_variables
 from tests.oracles import Architecture, Parameters
@@ -107,6 +112,26 @@ def random_classification_batch(
         *random_inputs(config, lengths, seed),
         rng.integers(0, num_classes, len(lengths)).astype(np.int32),
         weights,
+    )
+
+
+def random_regression_batch(config: BertConfig, seed: int = 0) -> RegressionBatch:
+    """Four texts; the last is only filling."""
+    batch = random_classification_batch(config, seed=seed)
+    targets = np.random.default_rng(seed + 2).standard_normal(4).astype(np.float32)
+    return RegressionBatch(*batch[:3], targets, batch.example_weights)
+
+
+def random_token_batch(
+    config: BertConfig, num_classes: int = 4, seed: int = 0
+) -> TokenClassificationBatch:
+    """Four sentences of which about half the visible tokens have a label."""
+    inputs = random_inputs(config, seed=seed)
+    rng = np.random.default_rng(seed + 3)
+    weights = inputs[1] * rng.integers(0, 2, inputs[1].shape)
+    labels = rng.integers(0, num_classes, weights.shape) * weights
+    return TokenClassificationBatch(
+        *inputs, labels.astype(np.int32), weights.astype(np.float32)
     )
 
 

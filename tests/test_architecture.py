@@ -10,7 +10,10 @@ ROOT = Path(__file__).resolve().parent.parent
 ROOMS = {"bert_core", "pipelines", "loops"}
 ALLOWED = {
     "bert_core": set(),
-    "pipelines": {"bert_core.config", "bert_core.batch", "bert_core.errors"},
+    "pipelines": {
+        *("bert_core.config", "bert_core.batch", "bert_core.errors", "bert_core.escapes"),
+        *("bert_core.scores", "bert_core.correlation", "bert_core.entities"),  # to judge by
+    },
     "loops": {"bert_core"},
     "flags.py": {
         "bert_core",
@@ -31,6 +34,7 @@ WITHOUT_TENSORFLOW = [
     "bert_core/config.py",
     "bert_core/adamw_options.py",
     "bert_core/errors.py",
+    "bert_core/escapes.py",
     "pipelines/options.py",
     "loops/options.py",
     "loops/stopping.py",

@@ -19,17 +19,20 @@ from tests.bad_input_conversions import CONVERT_CASES, DEMO_CASES, GOOGLE, HUB
 from tests.bad_input_datasets import DATASET_CASES
 from tests.bad_input_programs import (
     CHECKPOINT_CASES,
+    CONLL,
     EXAMPLE_CASES,
     FLAG_CASES,
     PATH_CASES,
+    REGRESSION,
+    TASK_CASES,
 )
 from tests.bad_input_use import CLASSIFIER, EXPORT_CASES, FILES, PREDICT_CASES
 from tests.programs import Ended, Zygote
 
 CASES = [
     *(CORPUS_CASES + VOCABULARY_CASES + CONFIG_CASES + FLAG_CASES),
-    *(PATH_CASES + EXAMPLE_CASES + CHECKPOINT_CASES + CONVERT_CASES),
-    *(DATASET_CASES + DEMO_CASES),
+    *(PATH_CASES + EXAMPLE_CASES + CHECKPOINT_CASES + TASK_CASES),
+    *(CONVERT_CASES + DATASET_CASES + DEMO_CASES),
     *(PREDICT_CASES + EXPORT_CASES),
 ]
 
@@ -84,6 +87,7 @@ def test_bad_input(case: Case, tmp_path: Path, starter: Zygote) -> None:
 
 
 LABELS_OUT_OF_ORDER = b"text,label\na,9\nb,0\nc,9\nd,10\ne,0\nf,10\n"
+FINE_START = ("--init_checkpoint={here}/start", "--max_seq_length=16")
 FINE = {
     "pretrain": Case("run_pretrain.py", CORPUS, ("--corpus_dir={here}/corpus",), ()),
     "bad text replaced": Case(
@@ -102,6 +106,18 @@ FINE = {
         "run_prepare.py",
         {},
         ("--dataset=imdb_reviews", "--data_dir={here}/d", "--tfds_data_dir={here}/tfds"),
+        (),
+    ),
+    "regression": Case(
+        "run_finetune.py",
+        {**FINETUNE, "t.csv": REGRESSION.encode()},
+        (*FINE_START, "--task=regression", "--train_file={here}/t.csv"),
+        (),
+    ),
+    "token classification": Case(
+        "run_finetune.py",
+        {**FINETUNE, "t.conll": CONLL},
+        (*FINE_START, "--task=token_classification", "--train_file={here}/t.conll"),
         (),
     ),
     "predict": Case(

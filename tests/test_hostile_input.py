@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 
 from loops.checkpoints import damage, latest_whole, marked_steps
-from loops.classification import Scored, predictions_table
 from loops.pictures import confusion
 from loops.samples import MaskedSamples
+from pipelines.classification import Classification
+from pipelines.examples import Example
+from pipelines.token_classification import TokenClassification, Words
 from pipelines.token_store import MANIFEST, StoreError, open_store
+from pipelines.tokenized import Rows
 from tests.fuzz_targets import FINGERPRINT, STORE_VOCABULARY, make_store
 from tests.test_architecture import ROOT, SHIPPED
 
@@ -160,17 +163,41 @@ NUMBERS = ["-1", "+1", "-0.5", "7"]
 def test_predictions_stay_in_their_cells() -> None:
     """And name their labels still: the escapes are Python's own."""
     names = [*LABELS, *FORMULAS, *NUMBERS]
-    scored = Scored(np.eye(len(names)), np.eye(len(names), dtype=int), {})
-    table = predictions_table(scored, np.arange(len(names)), names)
-    assert not [c for c in table if not c.isprintable() and c not in "\t\n"]
-    (_, *rows) = csv.reader(io.StringIO(table), "excel-tab")
+    task = Classification([Example("", None, name) for name in names], "train.csv")
+    truth = task.targets([Example("", None, name) for name in names], "train.csv")
+    table = task.table(truth, np.eye(len(names))[truth])
+    rows = cells_of(table)
     assert [len(row) for row in rows] == [3 + len(names)] * len(names)
     shown = [row[1] for row in rows]
-    assert [
-        ast.literal_eval(f"'{cell.replace(chr(39), chr(92) + chr(39))}'") for cell in shown
-    ] == names
+    assert [row[2] for row in rows] == shown
+    assert [meant(cell) for cell in shown] == names
     assert [cell for cell in shown if cell[0] in '=+-@"'] == ["-1", "+1", "-0.5"]
     assert shown[-1] == "7"
+
+
+def test_words_and_tags_stay_in_their_cells() -> None:
+    words = [name for name in [*LABELS, *FORMULAS, *NUMBERS] if " " not in name]
+    tags = ["O", "B-\x1b[2J", "I-\u202e", *["O"] * (len(words) - 3)]
+    sentence = Example(" ".join(words), None, " ".join(tags))
+    task = TokenClassification([sentence], "train.conll")
+    tag_ids = Rows(task.targets([sentence], "train.conll"), np.array([0, len(words)]))
+    truth = Words(words, tag_ids, np.ones(len(words), bool))
+    rows = cells_of(task.table(truth, np.eye(len(task.labels))[tag_ids.ids]))
+    assert [meant(row[1]) for row in rows] == words
+    assert [row[1] for row in rows if row[1][0] in '=+-@"'] == ["-1", "+1", "-0.5"]
+    assert [meant(row[2]) for row in rows] == [meant(row[3]) for row in rows] == tags
+
+
+def cells_of(table: str) -> list[list[str]]:
+    """The rows of a .tsv that holds nothing to command a terminal, without its header."""
+    assert not [c for c in table if not c.isprintable() and c not in "\t\n"]
+    (_, *rows) = csv.reader(io.StringIO(table), "excel-tab")
+    return rows
+
+
+def meant(cell: str) -> str:
+    """The text that a cell shows."""
+    return ast.literal_eval(f"'{cell.replace(chr(39), chr(92) + chr(39))}'")
 
 
 def test_samples_are_no_markup() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_core.losses import cross_entropy, tied_cross_entropy
+from bert_core.losses import cross_entropy, squared_error, tied_cross_entropy
 from tests import oracles
 from tests.small_bert import MODES, assert_close
 
@@ -82,3 +82,9 @@ def test_tied_cross_entropy_of_logits_beyond_exp():
     table, bias = np.array([[1.0], [0.0], [-1.0]], np.float32), np.zeros(3, np.float32)
     loss, accuracy = tied_cross_entropy(x, table, bias, np.array([2, 2]), np.ones(2, "f4"))
     assert [float(v) for v in (*loss, *accuracy)] == [2e4, 2, 1, 2]
+
+
+def test_squared_error_by_hand():
+    numbers, targets = np.array([1.0, 2, 3], "f4"), np.array([3.0, 2, 1], "f4")
+    total, weight = squared_error(numbers, targets, np.array([1, 1, 0.5], "f4"))
+    assert (float(total), float(weight)) == (6.0, 2.5)

@@ -14,7 +14,7 @@ from bert_core.errors import UserError
 from bert_core.models import Classifier, MaskedLanguageModel
 from loops import google_files, huggingface_files, run_files
 from loops.checkpoints import Checkpoints
-from loops.classification import BestWeights
+from loops.finetuning import BestWeights
 from loops.options import FORMATS
 from loops.run_directory import has_pooler
 from loops.safetensors_file import SafetensorsFile
@@ -86,7 +86,8 @@ def test_a_trained_run_is_exported_without_its_optimiser(
     Checkpoints(run / "checkpoints", TrainState(model, AdamWOptions())).save(3)
     if keeps_best:
         randomise(model, seed=1)
-        BestWeights(run / "best", model, []).offer(2, {"accuracy": 1.0, "loss": 0.0})
+        best = BestWeights(run / "best", model, [], "accuracy")
+        best.offer(2, {"accuracy": 1.0, "loss": 0.0})
     (run / "config.json").write_text(config.to_json())
     tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefghijklmn"]
     (run / "vocab.txt").write_text("\n".join(tokens) + "\n")

@@ -42,6 +42,15 @@ def test_a_fine_tuned_run_classifies_as_it_was_trained_to(tmp_path: Path) -> Non
         found.check_can("fill_mask")
 
 
+@pytest.mark.parametrize("task", ["regression", "token_classification"])
+def test_a_run_for_another_task_does_not_classify(tmp_path: Path, task: str) -> None:
+    found = run(tmp_path, program="finetune", task=task, labels=["a", "b"], text_pairs=True)
+    found.check_can("embed")
+    with pytest.raises(UserError, match=r"--classify: .*start is no classifier"):
+        found.check_can("classify")
+    assert run(tmp_path, task="classification", labels=["a"]).labels == ("a",)
+
+
 def test_an_imported_run_is_what_its_parts_are(tmp_path: Path) -> None:
     found = run(tmp_path, program="convert", parts=["encoder", "head"], labels=[])
     assert (found.fills_masks, found.labels, found.max_seq_length) == (True, (), 32)

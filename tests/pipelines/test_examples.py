@@ -13,14 +13,9 @@ from hypothesis import strategies as st
 from bert_core.errors import UserError
 from pipelines import examples as module
 from pipelines import text_lines
-from pipelines.examples import (
-    Example,
-    label_ids,
-    label_names,
-    majority_baseline,
-    read_examples,
-    split_dev,
-)
+from pipelines.classification import majority_baseline
+from pipelines.dev_split import split_dev
+from pipelines.examples import Example, label_ids, label_names, read_examples
 from pipelines.options import ExamplesOptions
 
 OPTIONS = ExamplesOptions()

@@ -1,4 +1,4 @@
-"""The best weights of a run, its scores in input order, and what is written of them."""
+"""The best weights of a run, and its scores in input order."""
 
 from pathlib import Path
 
@@ -8,14 +8,7 @@ import tensorflow as tf
 
 from bert_core.batch import ClassificationBatch
 from loops.checkpoints import marked_steps
-from loops.classification import (
-    BestWeights,
-    Scorer,
-    Split,
-    one_class_warning,
-    over_seeds,
-    predictions_table,
-)
+from loops.finetuning import BestWeights, Questions, Scorer, over_seeds
 from tests.save_program import State
 
 
@@ -23,7 +16,7 @@ def best_of(path: Path, figures: list[tuple[int, float, float]], lines: list | N
     """Offers (step, accuracy, loss) one after the other; (best, lines, what was kept)."""
     state = State()
     lines = [] if lines is None else lines
-    best = BestWeights(path, state, lines)
+    best = BestWeights(path, state, lines, "accuracy")
     kept = []
     for step, accuracy, loss in figures:
         state.set(step)
@@ -40,6 +33,16 @@ def test_the_highest_accuracy_is_kept(tmp_path: Path) -> None:
     best, state, _, kept = best_of(tmp_path, figures)
     assert kept == [1, 2]
     assert best.restore() == state.step == 2
+
+
+def test_the_task_says_which_figure_ranks(tmp_path: Path) -> None:
+    state = State()
+    best = BestWeights(tmp_path, state, [], "f1")
+    assert best.offer(1, {"accuracy": 0.9, "f1": 0.1, "loss": 1.0})
+    lines = [{"split": "dev", "step": 1, "accuracy": 0.9, "f1": 0.1, "loss": 1.0}]
+    best = BestWeights(tmp_path, state, lines, "f1")
+    assert not best.offer(2, {"accuracy": 1.0, "f1": 0.1, "loss": 1.5})
+    assert best.offer(3, {"accuracy": 0.1, "f1": 0.2, "loss": 2.0})
 
 
 def test_of_equal_accuracies_the_lower_loss(tmp_path: Path) -> None:
@@ -95,26 +98,15 @@ def batches(rows: list[list[int]], fill: int) -> list[ClassificationBatch]:
 
 
 def test_scores_are_in_input_order_without_the_filling() -> None:
-    order = np.array([2, 0, 1])
     rows = batches([[0, 2], [3, 0]], 0) + batches([[0, 0]], 1)
-    scored = Scorer(Table(), 2)(Split(rows, order, np.array([0, 1, 0], np.int32)))
-    e2, e3 = np.exp(2.0), np.exp(3.0)
-    expected = [[e3 / (e3 + 1), 1 / (e3 + 1)], [0.5, 0.5], [1 / (1 + e2), e2 / (1 + e2)]]
-    np.testing.assert_allclose(scored.probabilities, expected, rtol=1e-6)
-    assert scored.confusion.tolist() == [[1, 1], [1, 0]]
-    assert scored.values["accuracy"] == pytest.approx(1 / 3)
-    table = predictions_table(scored, np.array([0, 1, 0]), ["good\tfilm", "bad\nfilm"])
-    lines = [line.split("\t") for line in table.splitlines()]
-    assert lines[0] == ["index", "label", "predicted", r"p(good\tfilm)", r"p(bad\nfilm)"]
-    assert lines[1][:3] == ["0", r"good\tfilm", r"good\tfilm"]
-    assert lines[3] == ["2", r"good\tfilm", r"bad\nfilm", "0.119203", "0.880797"]
 
+    def score(truth: str, answers: np.ndarray) -> dict[str, float]:
+        assert truth == "truth"
+        return {"first": float(answers[0, 0])}
 
-def test_one_class_only_is_warned_of() -> None:
-    warning = one_class_warning(np.array([[0, 5], [0, 7]]), ["no", "yes"])
-    assert warning is not None
-    assert "taken for 'yes'" in warning
-    assert one_class_warning(np.array([[1, 5], [0, 7]]), ["no", "yes"]) is None
+    scored = Scorer(Table(), score)(Questions(rows, np.array([2, 0, 1]), "truth"))
+    assert scored.answers.tolist() == [[3, 0], [0, 0], [0, 2]]
+    assert scored.values == {"first": 3.0}
 
 
 def test_mean_and_deviation_over_seeds() -> None:

@@ -1,0 +1,93 @@
+"""Scoring what is fine-tuned, and keeping its best weights. The same for every task."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from loops.checkpoints import Checkpoints, marked_steps
+from loops.evaluate import Predictor
+
+# (truth, answers [m, C] in input order) -> figures
+Score = Callable[[Any, np.ndarray], dict[str, float]]
+
+
+class Questions(NamedTuple):
+    """Batches of a whole split, and what the answers are held against."""
+
+    batches: Any
+    order: np.ndarray  # [m] int64: answer i of the batches is answer order[i] of the split
+    truth: Any
+
+
+class Scored(NamedTuple):
+    """What the model answers, and how good that is."""
+
+    answers: np.ndarray  # [m, C] float32, in input order
+    values: dict[str, float]
+
+
+class Scorer:
+    """Scores splits with one traced function."""
+
+    def __init__(self, model: tf.Module, score: Score):
+        self._predict = Predictor(model.logits)
+        self._score = score
+
+    def __call__(self, questions: Questions) -> Scored:
+        rows = self._predict(questions.batches)
+        answers = np.empty_like(rows)
+        answers[questions.order] = rows
+        return Scored(answers, self._score(questions.truth, answers))
+
+
+class BestWeights:
+    """The weights whose dev `metric` is the highest so far, the lower loss deciding ties.
+
+    What was best is read off the metrics, so that a resumed run judges as one that
+    was never stopped.
+    """
+
+    def __init__(
+        self, directory: Path, model: tf.Module, lines: list[dict[str, Any]], metric: str
+    ):
+        self._weights = tf.Module()
+        self._weights.model = model
+        self._directory = directory
+        self._checkpoints = Checkpoints(directory, self._weights, max_to_keep=2)
+        self._lines = lines
+        self._metric = metric
+        last = max((line["step"] for line in lines), default=-1)
+        self._checkpoints.forget_after(last)
+
+    def offer(self, step: int, values: dict[str, float]) -> bool:
+        """Saves the weights if `values` beat all dev lines so far; says whether."""
+        earlier = [
+            self._rank(x) for x in self._lines if x["split"] == "dev" and x["step"] < step
+        ]
+        # Taken up under other settings, a run may not come to its best again.
+        if earlier and self._rank(values) <= max(earlier) and marked_steps(self._directory):
+            return False
+        self._checkpoints.save(step)
+        return True
+
+    def restore(self) -> int:
+        """Puts the best weights into the model; returns their step."""
+        step = self._checkpoints.restore_latest()
+        if step is None:
+            raise ValueError("no weights have been offered")
+        return step
+
+    def _rank(self, values: dict[str, Any]) -> tuple[float, float]:
+        return values[self._metric], -values["loss"]
+
+
+def over_seeds(results: Sequence[dict[str, float]]) -> str:
+    """Mean and standard deviation (n - 1) of each score over several runs."""
+    parts = []
+    for name in results[0]:
+        values = np.array([result[name] for result in results])
+        parts.append(f"{name.replace('_', ' ')} {values.mean():.4f} ± {values.std(ddof=1):.4f}")
+    return f"over {len(results)} seeds: {', '.join(parts)}"

@@ -1,0 +1,200 @@
+"""The task of token classification: a tag a word, such as those of names.
+
+As an Example, a sentence is its words, and its tags, joined by single blanks.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from bert_core import scores
+from bert_core.batch import TokenClassificationBatch
+from bert_core.entities import OUTSIDE, entity_scores
+from bert_core.errors import UserError
+from bert_core.escapes import cell
+from pipelines.conll import read_conll
+from pipelines.examples import Example
+from pipelines.options import ClassificationOptions, ExamplesOptions
+from pipelines.task import Inputs, Split, Task
+from pipelines.tokenized import ENCODE_AT_ONCE, Rows, TextEncoder, TokenizedTexts, cut
+
+NO_TAG = -1  # of a piece that is not a word's first
+
+
+class Words(NamedTuple):
+    """The words of n sentences end to end, and which of them the model gets to see."""
+
+    words: list[str]
+    tag_ids: Rows  # a row a sentence
+    read: np.ndarray  # [words] bool; False for what was cut off
+
+
+class TokenClassification(Task):
+    """Each word's first piece has its tag. Words that are cut off count as tagged O."""
+
+    metric = "f1"
+    pools = False
+
+    def __init__(self, examples: Sequence[Example], where: str):
+        tags = {tag for example in examples for tag in (example.label or "").split(" ")}
+        kinds = sorted({tag.partition("-")[2] for tag in tags} - {""})
+        if not kinds:
+            raise UserError(f"{where}: every tag is {OUTSIDE}; there is no entity to learn of")
+        # Every prefix with every kind: a rare I-MISC may be in the test file alone.
+        prefixes = sorted({tag.partition("-")[0] for tag in tags} - {OUTSIDE})
+        self.labels = [OUTSIDE, *(f"{p}-{kind}" for kind in kinds for p in prefixes)]
+        self.record = {"tags": self.labels}
+
+    @classmethod
+    def read(cls, path: Path, columns: ExamplesOptions) -> list[Example]:
+        if columns != ExamplesOptions():
+            raise UserError(
+                "--text_column, --text_pair_column and --label_column have no meaning for "
+                "--task=token_classification: the first column is the word, the last its tag"
+            )
+        return read_conll(path)
+
+    def targets(self, examples: Sequence[Example], where: str) -> np.ndarray:
+        """[words] int32, of all sentences end to end."""
+        ids = {tag: index for index, tag in enumerate(self.labels)}
+        found: list[int] = []
+        for number, example in enumerate(examples, start=1):
+            for tag in (example.label or "").split(" "):
+                if tag not in ids:
+                    raise UserError(
+                        f"{where}: tag {tag!r} of sentence {number} is not among the tags "
+                        f"trained on: {', '.join(self.labels)[:200]}; correct it, or train on "
+                        "sentences with it"
+                    )
+                found.append(ids[tag])
+        return np.array(found, np.int32)
+
+    def tokenize(
+        self,
+        examples: Sequence[Example],
+        where: str,
+        tokenizer: TextEncoder,
+        options: ClassificationOptions,
+    ) -> Split:
+        """Word by word; what is too long loses its last pieces, or those in its middle."""
+        sentences = [example.text.split(" ") for example in examples]
+        ends = np.cumsum([0, *map(len, sentences)], dtype=np.int64)
+        tag_ids = Rows(self.targets(examples, where), ends)
+        budget = options.max_seq_length - 2
+        texts, labels, read, num_cut = [], [], [], 0
+        for row, pieces in enumerate(_pieces_of(sentences, tokenizer)):
+            ids = np.concatenate(pieces)
+            words = cut(_words_begun(pieces), budget, options.truncation)
+            texts.append(cut(ids, budget, options.truncation))
+            labels.append(np.where(words < 0, NO_TAG, tag_ids[row][words]))
+            read.append(np.isin(np.arange(len(pieces)), words))
+            num_cut += len(ids) > budget
+        is_read = np.concatenate(read)
+        return Split(
+            TokenizedTexts(Rows.of(texts), None, num_cut),
+            Rows.of(labels),
+            Words(list(itertools.chain(*sentences)), tag_ids, is_read),
+            np.array([row.sum() for row in read], np.int64),
+            _note(num_cut, int((~is_read).sum())),
+        )
+
+    def batch(
+        self, inputs: Inputs, labels: Rows, indices: np.ndarray
+    ) -> TokenClassificationBatch:
+        tags = np.full(inputs.input_ids.shape, NO_TAG, np.int32)
+        for row, index in enumerate(indices):
+            tags[row, 1 : 1 + len(labels[index])] = labels[index]  # behind [CLS]
+        return TokenClassificationBatch(
+            *inputs,
+            label_ids=np.maximum(tags, 0),
+            example_weights=(tags != NO_TAG).astype(np.float32),
+        )
+
+    def score(self, truth: Words, answers: np.ndarray) -> dict[str, float]:
+        tag_ids, predicted = truth.tag_ids.ids, self._predicted(truth, answers)
+        return {
+            "loss": scores.mean_cross_entropy(scores.softmax(answers), tag_ids[truth.read]),
+            **entity_scores(self._tags(truth.tag_ids), self._tags(predicted)),
+            "word_accuracy": float(np.mean(predicted.ids == tag_ids)),
+        }
+
+    def table(self, truth: Words, answers: np.ndarray) -> str:
+        """A line a word: its tag, what it is taken for, and how surely (0 if cut off)."""
+        odds = np.zeros(len(truth.words))
+        odds[truth.read] = scores.softmax(answers).max(axis=1)
+        predicted = self._predicted(truth, answers).ids
+        sentence = np.repeat(np.arange(len(truth.tag_ids)), truth.tag_ids.lengths)
+        rows = zip(sentence, truth.words, truth.tag_ids.ids, predicted, odds, strict=True)
+        shown = [cell(label) for label in self.labels]
+        lines = ["sentence\tword\tlabel\tpredicted\tp"]
+        for number, word, label, guess, share in rows:
+            cells = [str(number), cell(word), shown[label], shown[guess]]
+            lines.append("\t".join([*cells, f"{share:.6f}"]))
+        return "\n".join(lines) + "\n"
+
+    def description(self) -> str:
+        return f"tags: {', '.join(self.labels)}"
+
+    def baseline(self, truth: Words) -> float:
+        """The share of the words that are O."""
+        return float(np.mean(truth.tag_ids.ids == 0))
+
+    def summary(self, truth: Words, values: dict[str, float]) -> str:
+        return (
+            f"entity F1 {values['f1']:.4f} (precision {values['precision']:.4f}, recall "
+            f"{values['recall']:.4f}), word accuracy {values['word_accuracy']:.4f} (all "
+            f"{OUTSIDE}: {self.baseline(truth):.4f}), loss {values['loss']:.4f}"
+        )
+
+    def confusion(self, truth: Words, answers: np.ndarray) -> np.ndarray:
+        predicted = self._predicted(truth, answers).ids
+        return scores.confusion_matrix(truth.tag_ids.ids, predicted, len(self.labels))
+
+    def warning(self, truth: Words, answers: np.ndarray) -> str | None:
+        if answers.argmax(axis=1).any():
+            return None
+        return (
+            f"warning: every word is taken for {OUTSIDE}; try more --num_epochs, a higher "
+            "--learning_rate, or more sentences with entities"
+        )
+
+    def _predicted(self, truth: Words, answers: np.ndarray) -> Rows:
+        predicted = np.zeros(len(truth.words), np.int32)  # O, for words that are cut off
+        predicted[truth.read] = answers.argmax(axis=1)
+        return Rows(predicted, truth.tag_ids.row_splits)
+
+    def _tags(self, rows: Rows) -> Iterator[list[str]]:
+        return ([self.labels[i] for i in rows[row]] for row in range(len(rows)))
+
+
+def _pieces_of(
+    sentences: Sequence[list[str]], tokenizer: TextEncoder
+) -> Iterator[list[np.ndarray]]:
+    """The ids of each word of each sentence, at least one a word."""
+    unknown = np.array([tokenizer.vocabulary.unk_id], np.int32)
+    for start in range(0, len(sentences), ENCODE_AT_ONCE):
+        chunk = sentences[start : start + ENCODE_AT_ONCE]
+        words = iter(tokenizer.encode([word for sentence in chunk for word in sentence]))
+        for sentence in chunk:
+            # Of a word of control characters alone, cleaning leaves nothing.
+            yield [
+                ids if len(ids) else unknown for ids in itertools.islice(words, len(sentence))
+            ]
+
+
+def _words_begun(pieces: Sequence[np.ndarray]) -> np.ndarray:
+    """For each piece of a sentence the word it is the first of, -1 for a later one."""
+    lengths = [len(word) for word in pieces]
+    begun = np.full(sum(lengths), -1)
+    begun[np.cumsum(lengths) - lengths] = np.arange(len(pieces))
+    return begun
+
+
+def _note(num_cut: int, words: int) -> str:
+    """What was cut, for the screen."""
+    if not num_cut:
+        return ""
+    return f", {num_cut:,} of them cut to length: {words:,} words are not read and count as O"
