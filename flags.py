@@ -214,10 +214,13 @@ def store_flags() -> None:
 def store_options() -> options.StoreOptions:
     if FLAGS.vocab_file and FLAGS["vocab_size"].present:
         raise UserError("--vocab_size has no meaning with --vocab_file; give one of the two")
+    if FLAGS.extend_vocab_file and not FLAGS.init_checkpoint:
+        raise UserError("--extend_vocab_file: there is no --init_checkpoint to extend")
     return options.StoreOptions(
         cache_dir=_required_path("cache_dir"),
         vocab_size=FLAGS.vocab_size,
         vocab_file=_path("vocab_file"),
+        extend_vocab_file=_path("extend_vocab_file"),
         lower_case=FLAGS.lower_case,
         dev_fraction=FLAGS.dev_fraction,
     )
@@ -265,6 +268,47 @@ def with_dropout(config: bert_config.BertConfig) -> bert_config.BertConfig:
     """The architecture, trained with --dropout everywhere."""
     return dataclasses.replace(
         config, hidden_dropout_prob=FLAGS.dropout, attention_probs_dropout_prob=FLAGS.dropout
+    )
+
+
+@group
+def phase_flags() -> None:
+    """The model to go on from, instead:"""
+    flags.DEFINE_string(
+        "init_checkpoint",
+        None,
+        "Run directory to take weights, architecture and vocabulary from; positions are added "
+        "for a longer --seq_length, and the schedule begins anew.",
+    )
+    flags.DEFINE_string(
+        "extend_vocab_file", None, "Tokens to add to its vocabulary, one a line."
+    )
+
+
+def start_of_phase() -> Path | None:
+    """--init_checkpoint, and no flag beside it that says what comes from there."""
+    start = _path("init_checkpoint")
+    if start is not None:
+        for name in (
+            "model",
+            "model_config",
+            "locality",
+            "vocab_file",
+            "vocab_size",
+            "lower_case",
+        ):
+            if FLAGS[name].present:
+                raise UserError(f"--{name}: comes from --init_checkpoint; leave it out")
+    return start
+
+
+def grown_config(
+    config: bert_config.BertConfig, vocab_size: int, seq_length: int
+) -> bert_config.BertConfig:
+    """The architecture of an earlier run, with room for more tokens and positions."""
+    positions = max(config.max_position_embeddings, seq_length)
+    return with_dropout(
+        dataclasses.replace(config, vocab_size=vocab_size, max_position_embeddings=positions)
     )
 
 

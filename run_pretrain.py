@@ -3,6 +3,8 @@
   python run_pretrain.py --corpus_dir=my_texts --output_dir=runs/pretrain
   python run_pretrain.py --corpus_dir=my_texts --output_dir=runs/small \\
       --model=small --seq_length=256 --max_minutes=120
+  python run_pretrain.py --corpus_dir=my_texts --output_dir=runs/longer \\
+      --init_checkpoint=runs/pretrain --seq_length=512 --batch_size=8
   python run_pretrain.py --flagfile=runs/pretrain/flags.txt
 
 The same command again goes on where a stopped run was. Watch it with
@@ -19,22 +21,24 @@ import flags
 from loops import stopping
 
 DEFAULT_STEPS = 3000
+# What has a row for each token or position, of which --init_checkpoint may have fewer.
+GROWING = ("encoder/embeddings/word", "encoder/embeddings/position", "head/bias")
 CHARTED = "unigram_entropy"  # a flat line in the chart of the loss
 
 
 def main() -> None:
-    corpus, store_options, mlm = (
-        flags.corpus_options(),
-        flags.store_options(),
-        flags.mlm_options(),
-    )
-    # Made again once the vocabulary is known; here so that a mistake shows before any work.
-    flags.model_config(None, mlm.seq_length)
+    corpus, mlm, start = flags.corpus_options(), flags.mlm_options(), flags.start_of_phase()
+    store_options = flags.store_options()
     runtime = flags.training_options(1.0, num_train_steps=DEFAULT_STEPS).runtime
     flags.eval_sequences()
     from loops import run_directory, startup
     from pipelines.corpus_check import check_corpus, check_outside
 
+    if start is None:
+        # Made again once the vocabulary is known; here so that a mistake shows early.
+        flags.model_config(None, mlm.seq_length)
+    else:
+        store_options = vocabulary_of(start, store_options)
     written = {"cache_dir": store_options.cache_dir}
     if not flags.FLAGS.prepare_only:
         written["output_dir"] = flags.output_dir()
@@ -46,7 +50,20 @@ def main() -> None:
 
     prepared = prepare(corpus, fingerprint, store_options, say)
     if not flags.FLAGS.prepare_only:
-        pretrain(flags.output_dir(), prepared, mlm)
+        pretrain(flags.output_dir(), prepared, mlm, start)
+
+
+def vocabulary_of(start: Path, options: Any) -> Any:
+    """`options` with the vocabulary of a run that can be gone on from."""
+    from loops import run_directory
+    from pipelines.vocabulary import read_vocabulary
+
+    config = run_directory.read_run_config(start)
+    run_directory.check_weights(start, config)
+    lower_case = run_directory.read_lower_case(start)
+    file = start / "vocab.txt"
+    read_vocabulary(file, lower_case, config.vocab_size)
+    return dataclasses.replace(options, vocab_file=file, lower_case=lower_case)
 
 
 def say(line: str) -> None:
@@ -54,7 +71,7 @@ def say(line: str) -> None:
 
 
 @stopping.deferred()
-def pretrain(output_dir: Path, prepared: Any, mlm: Any) -> None:
+def pretrain(output_dir: Path, prepared: Any, mlm: Any, start: Path | None) -> None:
     """Trains in a run directory on a prepared corpus, and draws the curves."""
     from loops import pictures
     from loops.metrics_log import last_of
@@ -62,7 +79,7 @@ def pretrain(output_dir: Path, prepared: Any, mlm: Any) -> None:
     from loops.session import open_session
     from loops.train_loop import train
 
-    planned = plan(prepared, mlm)  # first: nothing is written if it cannot be
+    planned = plan(prepared, mlm, start)  # first: nothing is written if it cannot be
     run = RunDirectory(output_dir)
     session = open_session(run, planned)
     train(session, Evaluation(session, prepared, mlm))
@@ -79,18 +96,44 @@ def pretrain(output_dir: Path, prepared: Any, mlm: Any) -> None:
     )
 
 
-def plan(prepared: Any, mlm: Any) -> Any:
-    """The model, its batches, and what is recorded of them."""
+def model_and_source(vocabulary: Any, mlm: Any, start: Path | None) -> tuple[Any, str | None]:
+    """The model, new or with the weights of `start`, and the checkpoint they are from."""
     from bert_core.models import MaskedLanguageModel
+    from loops.run_directory import read_record, read_run_config
+    from loops.warm_start import load_run
+    from pipelines.tokenizer import Tokenizer
+    from pipelines.vocabulary_extension import extension_lines
+
+    if start is None:
+        config = flags.model_config(vocabulary.size, mlm.seq_length)
+        return MaskedLanguageModel(config, mlm.seed), None
+    earlier = read_run_config(start)
+    config = flags.grown_config(earlier, vocabulary.size, mlm.seq_length)
+    model = MaskedLanguageModel(config, mlm.seed)
+    loaded = load_run(model, start, may_grow=GROWING)
+    say("\n".join([f"weights only from {loaded.where}:", *loaded.lines()]))
+    trained = (
+        read_record(start).get("mlm", {}).get("seq_length", config.max_position_embeddings)
+    )
+    if trained < mlm.seq_length:
+        say(f"positions from {trained:,} on have never been trained")
+    if vocabulary.size > earlier.vocab_size:
+        encode = Tokenizer(vocabulary).encode
+        say("\n".join(extension_lines(vocabulary, earlier.vocab_size, encode)))
+    return model, str(loaded.where)
+
+
+def plan(prepared: Any, mlm: Any, start: Path | None) -> Any:
+    """The model, its batches, and what is recorded of them."""
     from bert_core.schedule import pretraining_peak
     from loops.session import Plan
     from pipelines import mlm_batches
 
     vocabulary, stream = prepared.vocabulary, prepared.store.split("train")
-    config = flags.model_config(vocabulary.size, mlm.seq_length)
     mlm_batches.num_windows(prepared.store.split("dev"), mlm)  # enough to evaluate on?
+    model, source = model_and_source(vocabulary, mlm, start)
     return Plan(
-        model=MaskedLanguageModel(config, mlm.seed),
+        model=model,
         make_batches=lambda first, end: mlm_batches.training_batches(
             stream, vocabulary, mlm, first, end
         ),
@@ -99,21 +142,22 @@ def plan(prepared: Any, mlm: Any) -> Any:
         seq_length=mlm.seq_length,
         unit="tokens",
         training=flags.training_options(
-            pretraining_peak(config.hidden_size), num_train_steps=DEFAULT_STEPS
+            pretraining_peak(model.config.hidden_size), num_train_steps=DEFAULT_STEPS
         ),
         evaluate_each_epoch=False,
         seed=mlm.seed,
         record={
             "program": "pretrain",
-            "model": dataclasses.asdict(config),
+            "model": dataclasses.asdict(model.config),
             "mlm": dataclasses.asdict(mlm),
+            "init_checkpoint": source,
             "vocabulary": vocabulary.sha256,
             "corpus": prepared.fingerprint,
             "dev_fraction": prepared.store.manifest["dev_fraction"],
             "unigram_entropy": stream.statistics.unigram_entropy,
         },
         files={
-            "config.json": config.to_json(),
+            "config.json": model.config.to_json(),
             "vocab.txt": vocabulary.to_text(),
             "tokenizer_config.json": json.dumps({"do_lower_case": vocabulary.lower_case}),
             "flags.txt": flags.as_flagfile(),
@@ -181,6 +225,7 @@ if __name__ == "__main__":
         flags.store_flags,
         flags.cache_flags,
         flags.model_flags,
+        flags.phase_flags,
         flags.mlm_flags,
         flags.output_flags,
         flags.training_flags,

@@ -20,12 +20,15 @@ class LoadReport:
     loaded: list[str]
     fresh: list[str]  # in the model, not in the checkpoint
     ignored: list[str]  # in the checkpoint, not in the model
+    grown: dict[str, tuple[int, int]]  # with more rows here: how many are loaded, and fresh
 
     def lines(self) -> list[str]:
         """One line a kind; the few names that matter are spelled out."""
         lines = [f"loaded {len(self.loaded)} variables"]
         for kind, names in (("newly initialised", self.fresh), ("ignored", self.ignored)):
             lines.append(f"{kind} {len(names)}" + (f": {', '.join(names)}" if names else ""))
+        for name, (loaded, fresh) in self.grown.items():
+            lines.append(f"{name}: {loaded:,} rows loaded, {fresh:,} newly initialised")
         return lines
 
 
@@ -34,8 +37,12 @@ def load_weights(
     values: Mapping[str, np.ndarray],
     where: Path,
     required: tuple[str, ...] = ("encoder/",),
+    may_grow: tuple[str, ...] = (),
 ) -> LoadReport:
     """Assigns `values` to the model's variables of the same name.
+
+    A variable of `may_grow` may have more rows in the model than there are in `values`:
+    the first ones are loaded, the others stay as the model was made.
 
     Raises UserError when a variable whose name starts with one of `required` is
     missing or a shape differs; nothing is assigned then.
@@ -46,15 +53,22 @@ def load_weights(
     missing = [name for name in fresh if name.startswith(required)]
     if missing:
         raise UserError(f"{where}: has no {missing[0]}; this model cannot start from it")
+    grown: dict[str, tuple[int, int]] = {}
     for name in loaded:
-        if tuple(values[name].shape) != tuple(variables[name].shape):
+        theirs, ours = tuple(values[name].shape), tuple(variables[name].shape)
+        if name in may_grow and theirs[1:] == ours[1:] and theirs[0] < ours[0]:
+            grown[name] = theirs[0], ours[0] - theirs[0]
+        elif theirs != ours:
             raise UserError(
-                f"{where}: {name} has shape {list(values[name].shape)}, "
-                f"the model needs {list(variables[name].shape)}"
+                f"{where}: {name} has shape {list(theirs)}, the model needs {list(ours)}"
             )
     for name in loaded:
-        variables[name].assign(values[name])
-    return LoadReport(where, loaded, fresh, [name for name in values if name not in variables])
+        value = values[name]
+        if name in grown:
+            value = np.concatenate([value, variables[name].numpy()[len(value) :]])
+        variables[name].assign(value)
+    ignored = [name for name in values if name not in variables]
+    return LoadReport(where, loaded, fresh, ignored, grown)
 
 
 def load_run(
@@ -62,6 +76,7 @@ def load_run(
     run: Path,
     required: tuple[str, ...] = ("encoder/",),
     left: tuple[str, ...] = (),
+    may_grow: tuple[str, ...] = (),
 ) -> LoadReport:
     """Loads the newest whole checkpoint of a run directory; the best one, if it has one.
 
@@ -69,7 +84,7 @@ def load_run(
     """
     prefix = newest_checkpoint(run)
     values = {k: v for k, v in read_variables(prefix).items() if not k.startswith(left)}
-    return load_weights(model, values, prefix, required)
+    return load_weights(model, values, prefix, required, may_grow)
 
 
 def newest_checkpoint(run: Path) -> Path:

@@ -27,6 +27,7 @@ from pipelines.token_store import StoreError, TokenStore, open_store
 from pipelines.token_store_builder import build_store
 from pipelines.tokenizer import Tokenizer
 from pipelines.vocabulary import Vocabulary, read_vocabulary
+from pipelines.vocabulary_extension import brought_vocabulary
 from pipelines.vocabulary_learner import learn_vocabulary
 
 Say = Callable[[str], None]
@@ -92,8 +93,9 @@ def _vocabulary(
     corpus: CorpusOptions, options: StoreOptions, entry: Path, say: Say
 ) -> Vocabulary:
     """The entry's vocabulary; brought or learned first if it has none that is whole."""
-    if options.vocab_file is not None:
-        return read_vocabulary(options.vocab_file, options.lower_case)
+    brought = brought_vocabulary(options)
+    if brought is not None:
+        return brought
     for path in entry.glob("vocab-*.txt"):
         vocabulary = _whole_vocabulary(path, options.lower_case)
         if vocabulary is not None:

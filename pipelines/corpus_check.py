@@ -11,7 +11,7 @@ from pipelines.corpus import fingerprint, read_documents
 from pipelines.options import CorpusOptions, StoreOptions
 from pipelines.progress import Progress
 from pipelines.reading_notes import ReadingNotes
-from pipelines.vocabulary import read_vocabulary
+from pipelines.vocabulary_extension import brought_vocabulary
 
 
 def check_corpus(corpus: CorpusOptions, options: StoreOptions, say: Callable) -> str:
@@ -43,10 +43,8 @@ def check_outside(corpus_dir: Path, written: Mapping[str, Path]) -> None:
 
 def cache_entry(corpus_fingerprint: str, options: StoreOptions) -> Path:
     """Where the cache keeps what is made of a corpus under these options."""
-    if options.vocab_file is None:
-        vocabulary = f"learn {options.vocab_size}"
-    else:
-        vocabulary = read_vocabulary(options.vocab_file, options.lower_case).sha256
+    brought = brought_vocabulary(options)
+    vocabulary = f"learn {options.vocab_size}" if brought is None else brought.sha256
     parts = [corpus_fingerprint, vocabulary, options.lower_case, options.dev_fraction]
     name = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
     return options.cache_dir.expanduser() / name

@@ -49,6 +49,7 @@ class StoreOptions:
     cache_dir: Path
     vocab_size: int = 8192
     vocab_file: Path | None = None  # bring one instead of learning it
+    extend_vocab_file: Path | None = None  # tokens to add to the one that is brought
     lower_case: bool = True  # lowercase and strip accents, as BERT's uncased models
     dev_fraction: float = 0.01  # share of the documents kept for the dev split
 

@@ -88,6 +88,18 @@ def read_vocabulary(path: Path, lower_case: bool, size: int | None = None) -> Vo
     Raises UserError naming the line that is empty, repeated or not UTF-8, or the
     special token that is missing; or where `size` is given and not the file's.
     """
+    tokens = read_tokens(path)
+    check_tokens(tokens, str(path))
+    if size is not None and len(tokens) != size:
+        raise UserError(
+            f"{path}: has {len(tokens)} tokens, the model's config.json says vocab_size "
+            f"{size}; bring the vocabulary it was trained with"
+        )
+    return Vocabulary(tokens, lower_case)
+
+
+def read_tokens(path: Path) -> tuple[str, ...]:
+    """The lines of a file of tokens; UserError for one that is empty or repeated."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -100,17 +112,11 @@ def read_vocabulary(path: Path, lower_case: bool, size: int | None = None) -> Vo
     # Not splitlines(): published vocabularies hold tokens such as U+2028.
     lines = text.removesuffix("\n").split("\n")
     tokens = tuple(line.removesuffix("\r") for line in lines)
-    check_tokens(tokens, str(path))
-    if size is not None and len(tokens) != size:
-        raise UserError(
-            f"{path}: has {len(tokens)} tokens, the model's config.json says vocab_size "
-            f"{size}; bring the vocabulary it was trained with"
-        )
-    return Vocabulary(tokens, lower_case)
+    _check_lines(tokens, str(path))
+    return tokens
 
 
-def check_tokens(tokens: Sequence[str], where: str) -> None:
-    """UserError for an empty or repeated token, or a special one that is missing."""
+def _check_lines(tokens: Sequence[str], where: str) -> None:
     first_line: dict[str, int] = {}
     for line, token in enumerate(tokens, start=1):
         if not token.strip(" \t\r"):
@@ -121,7 +127,13 @@ def check_tokens(tokens: Sequence[str], where: str) -> None:
                 f"{first_line[token]}; each may be there once"
             )
         first_line[token] = line
-    missing = [token for token in SPECIAL_TOKENS if token not in first_line]
+
+
+def check_tokens(tokens: Sequence[str], where: str) -> None:
+    """UserError for an empty or repeated token, or a special one that is missing."""
+    _check_lines(tokens, where)
+    known = set(tokens)
+    missing = [token for token in SPECIAL_TOKENS if token not in known]
     if missing:
         raise UserError(f"{where}: the special token {missing[0]} is missing; add it as a line")
     if len(tokens) == len(SPECIAL_TOKENS):

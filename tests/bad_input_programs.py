@@ -6,6 +6,7 @@ import pickle
 
 from tests.bad_input_cases import (
     CORPUS,
+    START,
     TRAIN,
     VOCABULARY,
     bomb,
@@ -319,4 +320,32 @@ TASK_CASES = [
     tokens("columns", CONLL, "--label_column have no meaning", more=("--label_column=tag",)),
     tokens("pooling", CONLL, "--pooling: --task=token_class", more=("--pooling=mean",)),
     tokens("missing", CONLL, "no.conll: cannot be read", more=("--test_file={here}/no.conll",)),
+]
+
+
+def phase(name: str, *arguments: str, says: str | tuple[str, ...], new: bytes | None = None):
+    """A case of run_pretrain.py that goes on from a run."""
+    files = {**CORPUS, **START} | ({} if new is None else {"new.txt": new})
+    more = () if new is None else ("--extend_vocab_file={here}/new.txt",)
+    usual = ("--init_checkpoint={here}/start", "--seq_length=16")
+    return pretrain(f"phase: {name}", *usual, *more, *arguments, says=says, files=files)
+
+
+PHASE_CASES = [
+    phase("model", "--model=small", says="--model: comes from --init_checkpoint; leave it out"),
+    phase("vocabulary", "--vocab_file={here}/v", says="--vocab_file: comes from"),
+    phase("size", "--vocab_size=300", says="--vocab_size: comes from --init_checkpoint"),
+    phase("case", "--nolower_case", says="--lower_case: comes from --init_checkpoint"),
+    phase("gone", "--init_checkpoint={here}/x", says="x: is not there; name a run"),
+    pretrain(
+        "phase: nothing to extend",
+        "--extend_vocab_file={here}/new.txt",
+        says="--extend_vocab_file: there is no --init_checkpoint to extend",
+    ),
+    phase("no file", "--extend_vocab_file={here}/no", says="no: cannot be read (No such file"),
+    phase("gap", says="new.txt: line 2 is empty", new=b"x\n\ny\n"),
+    phase("twice", says="new.txt: line 2 repeats the token 'x' of line 1", new=b"x\nx\n"),
+    phase("known", says="new.txt: all its tokens are in the vocabulary", new=b"a\nb\n[MASK]\n"),
+    phase("empty", says="new.txt: line 1 is empty", new=b""),
+    phase("binary", says="new.txt: line 1 is not UTF-8", new=b"\x80\x04"),
 ]

@@ -23,6 +23,7 @@ from tests.bad_input_programs import (
     EXAMPLE_CASES,
     FLAG_CASES,
     PATH_CASES,
+    PHASE_CASES,
     REGRESSION,
     TASK_CASES,
 )
@@ -31,7 +32,7 @@ from tests.programs import Ended, Zygote
 
 CASES = [
     *(CORPUS_CASES + VOCABULARY_CASES + CONFIG_CASES + FLAG_CASES),
-    *(PATH_CASES + EXAMPLE_CASES + CHECKPOINT_CASES + TASK_CASES),
+    *(PATH_CASES + EXAMPLE_CASES + CHECKPOINT_CASES + TASK_CASES + PHASE_CASES),
     *(CONVERT_CASES + DATASET_CASES + DEMO_CASES),
     *(PREDICT_CASES + EXPORT_CASES),
 ]
@@ -106,6 +107,15 @@ FINE = {
         "run_prepare.py",
         {},
         ("--dataset=imdb_reviews", "--data_dir={here}/d", "--tfds_data_dir={here}/tfds"),
+        (),
+    ),
+    "phase": Case(
+        "run_pretrain.py",
+        {**CORPUS, **START, "new.txt": b"one\ntwo\n"},
+        (
+            *("--corpus_dir={here}/corpus", "--init_checkpoint={here}/start"),
+            *("--extend_vocab_file={here}/new.txt", "--seq_length=64"),
+        ),
         (),
     ),
     "regression": Case(

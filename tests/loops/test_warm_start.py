@@ -1,5 +1,6 @@
 """Weights of another run: loaded by name, all or nothing, with a report."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,26 @@ def test_nothing_is_assigned_when_something_is_missing() -> None:
             load_weights(model, broken, Path("there"))
         for n, variable in named_variables(model).items():
             np.testing.assert_array_equal(variable.numpy(), before[n])
+
+
+def test_what_may_grow_keeps_its_first_rows() -> None:
+    name = "encoder/embeddings/position"
+    old = MaskedLanguageModel(CONFIG, seed=1)
+    values = {n: v.numpy() for n, v in named_variables(old).items()}
+    longer = dataclasses.replace(CONFIG, max_position_embeddings=12)
+    model = MaskedLanguageModel(longer, seed=2)
+    fresh = named_variables(model)[name].numpy()
+    with pytest.raises(UserError, match=r"position has shape \[8, 8\], the model needs \[12"):
+        load_weights(model, values, Path("there"))
+    report = load_weights(model, values, Path("there"), may_grow=(name,))
+    now = named_variables(model)[name].numpy()
+    np.testing.assert_array_equal(now, np.concatenate([values[name], fresh[8:]]))
+    assert report.lines()[-1] == f"{name}: 8 rows loaded, 4 newly initialised"
+    # Never fewer rows, and never rows of another width.
+    for shape in ((13, 8), (8, 4)):
+        wrong = {**values, name: np.zeros(shape, np.float32)}
+        with pytest.raises(UserError, match="position has shape"):
+            load_weights(model, wrong, Path("there"), may_grow=(name,))
 
 
 def test_a_run_that_has_saved_nothing(tmp_path: Path) -> None:
