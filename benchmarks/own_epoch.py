@@ -44,7 +44,7 @@ def prepare(job: dict[str, Any]) -> Any:
     prepared = prepare_corpus(corpus, fingerprint, store_options, print)
     mlm = flags.mlm_options()
     run = run_directory.RunDirectory(flags.output_dir())
-    session = open_session(run, run_pretrain.plan(prepared, mlm))
+    session = open_session(run, run_pretrain.plan(prepared, mlm, None))
     write_rows(prepared, job)
     stream = prepared.store.split("train")
     # Of a window, [SEP] between documents is not text.
