@@ -12,8 +12,11 @@ OLDEST_VENV := .venv-oldest
 demo: $(VENV)/.run
 	$(PY) run_demo.py --output_dir=demo
 
+# As many processes as cores; a file's tests share one, and so what they set up.
+PYTEST := -m pytest -q -m "not soak" --numprocesses=auto --dist=loadfile
+
 test: $(VENV)/.dev
-	$(PY) -m pytest -q -m "not soak"
+	$(PY) $(PYTEST)
 
 soak: $(VENV)/.dev
 	$(PY) -m pytest -q -m soak
@@ -33,7 +36,7 @@ lint: $(VENV)/.dev
 
 # The same tests against the oldest TensorFlow supported (macOS gets it).
 test-oldest: $(OLDEST_VENV)/.dev
-	$(OLDEST_VENV)/bin/python -m pytest -q -m "not soak"
+	$(OLDEST_VENV)/bin/python $(PYTEST)
 
 lock: $(VENV)/.uv
 	$(UV) pip compile $(LOCK) pyproject.toml -o requirements.lock

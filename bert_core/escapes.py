@@ -31,7 +31,8 @@ def cell(text: str) -> str:
     """
     shown = escaped(text.replace("\\", "\\\\"))
     is_number = re.fullmatch(r"[+-][0-9.]+", shown)
-    # What begins like this is a formula in a spreadsheet, or a quoted field.
-    if shown.startswith(("=", "+", "-", "@", '"')) and not is_number:
+    # What begins like this is a formula in a spreadsheet, or a quoted field. One sign is none.
+    is_sign = shown in ("=", "+", "-", "@")
+    if shown.startswith(("=", "+", "-", "@", '"')) and not (is_number or is_sign):
         shown = spelled(shown[0]) + shown[1:]
     return shown

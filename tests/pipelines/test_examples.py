@@ -228,6 +228,14 @@ def test_split_depends_on_the_seed_and_keeps_a_lone_text_in_train():
     assert all(examples[-1] in train for train, _ in splits)
 
 
+def test_split_of_numbers_takes_the_share_of_them_all():
+    examples = labelled(*map(str, range(100)))
+    train, dev = split_dev(examples, 0.1, 0, by_label=False)
+    assert (len(train), len(dev)) == (90, 10)
+    with pytest.raises(UserError, match="too few different texts"):
+        split_dev(examples, 0.1, 0)
+
+
 def test_split_groups_pairs_by_both_texts():
     pairs = [Example("same", str(index), "a") for index in range(10)]
     train, dev = split_dev(pairs, 0.2, 0)

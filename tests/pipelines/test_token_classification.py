@@ -153,6 +153,19 @@ def test_scores_are_of_all_words_also_those_cut_off() -> None:
     assert lines[10] == ["2", "one", "B-P", "O", "0.000000"]
 
 
+def test_what_is_cut_out_of_the_middle_moves_no_answer() -> None:
+    truth = tokenize(10, "head_tail").truth  # without "long"
+    said = [B_P, OUT, B_P, OUT, B_L, I_L, B_L, I_L, B_P]
+    answers = np.zeros((9, 5), np.float32)
+    answers[np.arange(9), said] = [20, 20, 20, 20, 20, 20, 20, 20, 0.1]
+    values = TASK.score(truth, answers)
+    assert (values["f1"], values["word_accuracy"]) == (1.0, 1.0)
+    lines = [line.split("\t") for line in TASK.table(truth, answers).splitlines()[-2:]]
+    assert lines[0] == ["2", "long", "O", "O", "0.000000"]
+    assert lines[1][1:4] == ["one", "B-P", "B-P"]
+    assert 0.2 < float(lines[1][4]) < 0.25
+
+
 def test_no_entity_at_all_is_warned_of() -> None:
     truth = tokenize(64).truth
     answers = np.zeros((10, 5), np.float32)
