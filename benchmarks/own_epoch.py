@@ -8,6 +8,7 @@ import dataclasses
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -26,6 +27,7 @@ GROUPS = (
     flags.training_flags,
     flags.runtime_flags,
 )
+WARM_UP_BATCHES = 20
 
 
 def prepare(job: dict[str, Any]) -> Any:
@@ -54,36 +56,64 @@ def prepare(job: dict[str, Any]) -> Any:
 
     def turn(n: int) -> turns.Answer:
         bare = bare_seconds(session, n // 2)
-        loop, evaluating = loop_seconds(session, evaluation, n)
+        loop = loop_seconds(session, evaluation, n)
         bare += bare_seconds(session, n - n // 2)
         return {
-            "seconds": [loop],
+            # Not those that a run spends once.
+            "seconds": [loop["stepping"], loop["saving"], loop["logging"]],
             "useful_tokens": useful * n,
             "bare": bare,
-            "evaluating": evaluating,
+            "batching": batch_seconds(session, n),
+            **loop,
         }
 
-    turn(2)  # traces the evaluation, and warms up
+    turn(4)  # traces the evaluation, and warms up
     return turn
 
 
-def loop_seconds(session: Any, evaluation: Any, n: int) -> tuple[float, float]:
-    """Seconds of n steps in the loop without the evaluation at their end; and with it."""
+def loop_seconds(session: Any, evaluation: Any, n: int) -> dict[str, float]:
+    """Seconds of n steps in the loop: by parts, and the rest, which is logging."""
     from loops.train_loop import train
 
-    evaluating = 0.0
+    seconds = {"opening": 0.0, "stepping": 0.0, "saving": 0.0, "evaluating": 0.0}
 
-    def evaluate(step: int) -> dict[str, float]:
-        nonlocal evaluating
-        started = time.perf_counter()
-        values = evaluation(step)
-        evaluating += time.perf_counter() - started
-        return values
+    def timed(name: str, function: Any) -> Any:
+        def call(*arguments: Any) -> Any:
+            started = time.perf_counter()
+            result = function(*arguments)
+            seconds[name] += time.perf_counter() - started
+            return result
+
+        return call
 
     end = int(session.state.step.numpy()) + n
+    watched = dataclasses.replace(
+        session,
+        num_train_steps=end,
+        make_batches=timed("opening", lambda *steps: iter(session.make_batches(*steps))),
+        steps=timed("stepping", session.steps),
+        checkpoints=SimpleNamespace(save=timed("saving", session.checkpoints.save)),
+        recorder=SimpleNamespace(
+            metrics=session.recorder.metrics,
+            progress=session.recorder.progress,
+            add=session.recorder.add,
+            sync=timed("saving", session.recorder.sync),  # due before each checkpoint
+        ),
+    )
     started = time.perf_counter()
-    train(dataclasses.replace(session, num_train_steps=end), evaluate)
-    return time.perf_counter() - started - evaluating, evaluating
+    train(watched, timed("evaluating", evaluation))
+    return {**seconds, "logging": time.perf_counter() - started - sum(seconds.values())}
+
+
+def batch_seconds(session: Any, n: int) -> float:
+    """Seconds of making n batches with nothing else to do, once they flow."""
+    batches = iter(session.make_batches(0, WARM_UP_BATCHES + n))
+    for _ in range(WARM_UP_BATCHES):
+        next(batches)
+    started = time.perf_counter()
+    for _ in batches:
+        pass
+    return time.perf_counter() - started
 
 
 def bare_seconds(session: Any, n: int) -> float:

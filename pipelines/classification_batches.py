@@ -17,6 +17,7 @@ from pipelines.classification import labelled
 from pipelines.options import ClassificationOptions
 from pipelines.task import Inputs
 from pipelines.tokenized import TokenizedTexts
+from pipelines.untuned import untuned
 from pipelines.vocabulary import Vocabulary
 
 LENGTH_STEP = 32  # padded lengths are its multiples, so a model is traced for few shapes
@@ -235,4 +236,4 @@ def _dataset(batch_of: Callable[[int], Any], steps: range, filling: Any) -> tf.d
     batches = tf.data.Dataset.from_generator(
         lambda: map(batch_of, steps), output_signature=signature
     )
-    return batches.prefetch(2)
+    return untuned(batches.prefetch(2))

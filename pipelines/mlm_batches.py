@@ -8,6 +8,7 @@ from pipelines.masking import mask_tokens
 from pipelines.options import MlmOptions
 from pipelines.order import window_indices
 from pipelines.token_store import TokenStream
+from pipelines.untuned import untuned
 from pipelines.vocabulary import Vocabulary
 
 EVALUATION_SEED = 20181011  # masks of evaluations are the same in every run
@@ -50,7 +51,7 @@ def training_batches(
         return _mask(sequences, seed, vocabulary, options)
 
     steps = tf.data.Dataset.range(first_step, num_steps)
-    return steps.map(batch, num_parallel_calls=_WORKERS).prefetch(_PREFETCH)
+    return untuned(steps.map(batch, num_parallel_calls=_WORKERS).prefetch(_PREFETCH))
 
 
 def batch_at(
@@ -84,7 +85,7 @@ def evaluation_batches(
 
     numbers = tf.data.Dataset.range(filled)
     rows = numbers.map(sequence, num_parallel_calls=_WORKERS)
-    return rows.batch(options.batch_size, drop_remainder=True).prefetch(_PREFETCH)
+    return untuned(rows.batch(options.batch_size, drop_remainder=True).prefetch(_PREFETCH))
 
 
 def _sequences(

@@ -197,6 +197,12 @@ def test_shapes_are_static_but_for_the_length():
         assert [field.dtype.name for field in spec] == ["int32"] * 4 + ["float32"]
 
 
+def test_an_iterator_is_given_up_at_once():
+    """tf.data's tuner would be waited for: pipelines/untuned.py."""
+    dataset, _ = evaluation_batches(random_texts(5), np.zeros(5, int), VOCABULARY, OPTIONS)
+    assert dataset.options().autotune.enabled is False
+
+
 def test_evaluation_has_every_example_once_and_its_order():
     texts = texts_of_lengths(np.random.default_rng(1).integers(1, 127, 50))
     labels = np.arange(50) % 7

@@ -107,6 +107,15 @@ def test_shapes_are_static() -> None:
         assert {tuple(field.shape) for field in spec[1:]} == {(4, 2)}
 
 
+def test_an_iterator_is_given_up_at_once() -> None:
+    """tf.data's tuner would be waited for: pipelines/untuned.py."""
+    datasets = (
+        training_batches(_stream(1000), VOCABULARY, OPTIONS, 0, 3),
+        evaluation_batches(_stream(1000), VOCABULARY, OPTIONS, 5),
+    )
+    assert [x.options().autotune.enabled for x in datasets] == [False, False]
+
+
 def test_evaluation_covers_the_split_evenly_and_fills_the_last_batch() -> None:
     batches = list(
         evaluation_batches(_stream(14 * 30), VOCABULARY, OPTIONS, 6).as_numpy_iterator()
