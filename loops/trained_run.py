@@ -79,12 +79,13 @@ def read_trained_run(path: Path) -> TrainedRun:
     length = length or _number(record, "mlm", "seq_length")
     positions = config.max_position_embeddings
     truncation = _part(record, "classification").get("truncation")
+    parts = record.get("parts")  # of an imported model
     return TrainedRun(
         path=path,
         config=config,
         lower_case=run_directory.read_lower_case(path),
         labels=tuple(labels),
-        fills_masks=program == "pretrain" or "head" in (record.get("parts") or ()),
+        fills_masks=program == "pretrain" or (isinstance(parts, list) and "head" in parts),
         reads_pairs=pairs if isinstance(pairs, bool) else None,
         max_seq_length=min(length or positions, positions),
         truncation=truncation if isinstance(truncation, str) else "head",

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from bert_core.errors import UserError
-from pipelines.corpus import read_documents
+from pipelines.corpus import read_documents, text_bytes
 from pipelines.corpus_check import cache_entry
 from pipelines.corpus_summary import CorpusSummary
 from pipelines.options import CorpusOptions, StoreOptions
@@ -28,7 +28,7 @@ from pipelines.token_store_builder import build_store
 from pipelines.tokenizer import Tokenizer
 from pipelines.vocabulary import Vocabulary, read_vocabulary
 from pipelines.vocabulary_extension import brought_vocabulary
-from pipelines.vocabulary_learner import learn_vocabulary
+from pipelines.vocabulary_learner import learn_vocabulary, sample
 
 Say = Callable[[str], None]
 
@@ -103,8 +103,10 @@ def _vocabulary(
         say(f"warning: {path} is damaged; learning the vocabulary again")
         path.unlink()
     started = time.monotonic()
-    documents = _watched(read_documents(corpus), "learning a vocabulary", say)
-    tokens = learn_vocabulary(documents, options.vocab_size, options.lower_case)
+    notes = ReadingNotes()
+    documents = _watched(read_documents(corpus, notes), "counting words", notes, say)
+    chosen = sample(documents, text_bytes(corpus))
+    tokens = learn_vocabulary(chosen, options.vocab_size, options.lower_case)
     vocabulary = Vocabulary(tuple(tokens), options.lower_case)
     beside = entry / "vocab.tmp"
     with disk_errors(beside):
@@ -152,7 +154,7 @@ def _build(
 
     started = time.monotonic()
     build_store(
-        _watched(summarised(), "tokenising", say),
+        _watched(summarised(), "tokenising", notes, say),
         Tokenizer(vocabulary),
         entry / "store",
         corpus_fingerprint=corpus_fingerprint,
@@ -161,9 +163,12 @@ def _build(
     say(f"wrote {entry / 'store'} in {time.monotonic() - started:.0f} s")
 
 
-def _watched(documents: Iterator[str], what: str, say: Say) -> Iterator[str]:
+def _watched(
+    documents: Iterator[str], what: str, notes: ReadingNotes, say: Say
+) -> Iterator[str]:
     """The documents, with a line of progress now and then."""
-    progress = Progress(say=say)
+    progress = Progress(lambda: notes.share, say)
     for count, document in enumerate(documents, 1):
         progress(lambda count=count: f"{what}: {count:,} documents")  # type: ignore[misc]
         yield document
+    progress.close()

@@ -12,13 +12,11 @@ compressed files are decompressed in small pieces, and one document or line abov
 
 import contextlib
 import gzip
-import hashlib
 import io
 import json
 import os
 import zlib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,7 +28,6 @@ from pipelines.reading_notes import ReadingNotes
 
 SUFFIXES = (".txt", ".txt.gz", ".jsonl", ".jsonl.gz")
 MAX_DOCUMENT_BYTES = 16 * 2**20  # several times the longest novel
-_HASHING_CHUNK = 2**18
 
 
 def list_files(options: CorpusOptions) -> list[Path]:
@@ -68,41 +65,31 @@ def read_documents(options: CorpusOptions, notes: ReadingNotes | None = None) ->
     `notes` is filled in while the documents are drawn.
     """
     notes = ReadingNotes() if notes is None else notes
-    for path in list_files(options):
+    files = list_files(options)
+    notes.bytes_in_all = sum(map(_size, files))
+    for path in files:
         is_json = path.name.lower().removesuffix(".gz").endswith(".jsonl")
         read_file = _json_documents if is_json else _text_documents
-        with _opened(path) as file:
+        with _opened(path, notes) as file:
             for document in read_file(path, file, options, notes):
                 folded = fold_whitespace(document)
                 if has_words(folded):
                     yield folded
 
 
-def fingerprint(options: CorpusOptions) -> str:
-    """SHA-256 over the reading options and every file's relative path, size and bytes."""
-    files = list_files(options)
-    # hashlib lets go of the interpreter lock, so threads hash at the speed of the disk.
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        hashes = list(pool.map(_size_and_sha256, files))
-    total = hashlib.sha256()
-    for part in (options.document_boundary, options.text_key, options.on_bad_text):
-        total.update(json.dumps(part).encode())  # quoted: parts cannot run together
-    for path, (size, digest) in zip(files, hashes, strict=True):
-        name = path.relative_to(options.corpus_dir).as_posix()
-        total.update(json.dumps([name, size, digest]).encode())
-    return total.hexdigest()
+def text_bytes(options: CorpusOptions) -> int:
+    """About how much text there is: what compressed files hold is a guess."""
+    return sum(
+        _size(path) * (4 if path.name.lower().endswith(".gz") else 1)
+        for path in list_files(options)
+    )
 
 
-def _size_and_sha256(path: Path) -> tuple[int, str]:
-    size, sha256, chunk = 0, hashlib.sha256(), memoryview(bytearray(_HASHING_CHUNK))
+def _size(path: Path) -> int:
     try:
-        with open(path, "rb", buffering=0) as file:
-            while count := file.readinto(chunk):
-                sha256.update(chunk[:count])
-                size += count
+        return path.stat().st_size
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-    return size, sha256.hexdigest()
 
 
 def _text_documents(
@@ -219,14 +206,16 @@ def _lines(path: Path, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
+def _opened(path: Path, notes: ReadingNotes) -> Iterator[BinaryIO]:
     """The file's bytes, decompressed; what goes wrong while reading becomes a UserError."""
     try:
         with open(path, "rb") as file:
+            notes.file = file
             if path.name.lower().endswith(".gz"):
                 yield io.BufferedReader(gzip.GzipFile(fileobj=file))  # type: ignore[arg-type]
             else:
                 yield file
+            notes.bytes_before, notes.file = notes.bytes_before + file.tell(), None
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise UserError(
             f"{path}: a damaged or incomplete gzip file ({error}); fetch or write it again"

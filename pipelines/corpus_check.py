@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bert_core.errors import UserError
-from pipelines.corpus import fingerprint, read_documents
+from pipelines.corpus import read_documents
+from pipelines.corpus_fingerprint import fingerprint
 from pipelines.options import CorpusOptions, StoreOptions
 from pipelines.progress import Progress
 from pipelines.reading_notes import ReadingNotes
@@ -65,13 +66,14 @@ def _check_writable(entry: Path) -> None:
 
 def _read_through(corpus: CorpusOptions, say: Callable) -> None:
     notes = ReadingNotes()
-    progress = Progress(say=say)
+    progress = Progress(lambda: notes.share, say)
     count, first, different = 0, "", False
     for document in read_documents(corpus, notes):
         count += 1
         first = first or document
         different = different or document != first
         progress(lambda count=count: f"checking the corpus: {count:,} documents")  # type: ignore[misc]
+    progress.close()
     if different:
         return
     found = f"the same document {count:,} times" if count > 1 else "one document"

@@ -99,22 +99,22 @@ def _documents() -> Iterator[Document]:
     """
     files = dict(_source_files())
     texts: dict[str, tuple[str, str | None]] = {}  # text -> (file, label)
-    progress = Progress()
+    done = 0
+    progress = Progress(lambda: done / len(files))
     # Spawned workers, as a fork after TensorFlow is imported may hang.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(8, os.cpu_count() or 1), context, _start_worker)
     try:
         found = pool.map(docstrings_of, map(str, files.values()), chunksize=32)
-        for done, (name, docstrings) in enumerate(zip(files, found, strict=True)):
+        for done, (name, docstrings) in enumerate(zip(files, found, strict=True), 1):
             for text in docstrings:
                 first, label = texts.setdefault(text, (name, _label_of(name)))
                 if label != _label_of(name):
                     texts[text] = (first, None)
-            progress(
-                functools.partial("read {:,} of {:,} source files".format, done, len(files))
-            )
+            progress(functools.partial("{:,} source files read".format, done))
     finally:
         pool.shutdown(cancel_futures=True)
+        progress.close()
     for text, (name, label) in texts.items():
         if label is None:
             yield Document(text, "corpus")

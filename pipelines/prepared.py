@@ -149,6 +149,7 @@ def _write_files(source: Source, directory: Path) -> dict[str, Any]:
         for document in source.documents:
             written.add(document)
             progress(lambda: f"{written.documents:,} documents written")
+    progress.close()
     if not written.documents:
         raise UserError(f"--dataset={source.name}: has no text to pretrain on")
     seen: set[str] = set().union(*written.labels.values())

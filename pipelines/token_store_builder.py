@@ -8,7 +8,7 @@ import itertools
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +26,6 @@ _BATCH_BYTES = 4 << 20  # closes a batch early when documents are long
 _WORKERS = 2  # the tokeniser leaves Python's lock, so threads do
 _HEAD_BYTES = 64 << 20  # of documents held back to see which go to dev
 
-Progress = Callable[[int, int], None]
-
 
 def build_store(
     documents: Iterable[str],
@@ -36,15 +34,13 @@ def build_store(
     *,
     corpus_fingerprint: str,
     dev_fraction: float,
-    progress: Progress | None = None,
     shard_tokens: int = SHARD_TOKENS,
 ) -> None:
     """Tokenises `documents` into `directory`, replacing a store that is there.
 
     A document goes to "dev" by the hash of its text, so its copies do too; both
-    splits get at least one. `progress(documents, tokens)` is called now and then.
-    Two processes building one store take turns. Raises UserError if there are not two
-    different documents, or the directory cannot be written.
+    splits get at least one. Two processes building one store take turns. Raises UserError
+    if there are not two different documents, or the directory cannot be written.
     """
     partial = directory.with_name(directory.name + ".partial")
     with disk_errors(directory):
@@ -61,7 +57,7 @@ def build_store(
                 name: SplitWriter(name, partial, tokenizer.vocabulary, shard_tokens)
                 for name in SPLITS
             }
-            _write_splits(_assign_splits(documents, dev_fraction), tokenizer, writers, progress)
+            _write_splits(_assign_splits(documents, dev_fraction), tokenizer, writers)
             _write_manifest(
                 partial, tokenizer.vocabulary, corpus_fingerprint, dev_fraction, writers
             )
@@ -112,7 +108,6 @@ def _write_splits(
     assigned: Iterable[tuple[str, bytes]],
     tokenizer: Tokenizer,
     writers: dict[str, SplitWriter],
-    progress: Progress | None,
 ) -> None:
     """Tokenises in threads while this one reads; batches are written in order."""
     sep_id = tokenizer.vocabulary.sep_id
@@ -122,11 +117,6 @@ def _write_splits(
         def write_oldest() -> None:
             name, future = waiting.popleft()
             writers[name].append(*future.result())
-            if progress is not None:
-                progress(
-                    sum(w.documents for w in writers.values()),
-                    sum(w.tokens for w in writers.values()),
-                )
 
         for name, batch in _batches(assigned):
             waiting.append((name, pool.submit(_tokenize, tokenizer, batch, sep_id)))

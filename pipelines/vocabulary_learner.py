@@ -4,18 +4,22 @@ Byte-pair encoding on the words of BERT's pre-tokenisation (Sennrich et al. 2016
 the way Hugging Face's `BertWordPieceTokenizer` trains: seconds, not minutes.
 """
 
+import array
 import collections
 import heapq
 import itertools
+import random
 from collections.abc import Iterable, Iterator
 
 import tensorflow as tf
 
 from pipelines.vocabulary import CONTINUATION, SPECIAL_TOKENS
-from pipelines.words import MAX_WORD_BYTES, clean_text, split_words
+from pipelines.words import CJK_CHARACTER, MAX_WORD_BYTES, clean_text, split_words
 
-_MAX_CHUNKS = 2_000_000  # different chunks held while counting, about 250 MB
-_MAX_WORDS = 500_000  # the most frequent words; the rest would decide no merge
+_SAMPLE_BYTES = 256 * 2**20  # of text are counted; more would hardly change the counts
+_MAX_CHUNKS = 1_000_000  # different chunks held while counting, about 150 MB
+_MAX_CHARACTERS = 2**26  # of all of them
+_MAX_WORDS = 300_000  # the most frequent words; the rest would decide no merge
 _BATCH = 50_000  # chunks cleaned at a time
 # The alphabet leaves out the rarest characters, a millionth of the text together,
 # and may fill at most this share of the vocabulary (Chinese has many characters).
@@ -33,8 +37,18 @@ def learn_vocabulary(documents: Iterable[str], vocab_size: int, lower_case: bool
     """
     words = count_words(documents, lower_case)
     room = vocab_size - len(SPECIAL_TOKENS)
-    alphabet = _alphabet(words, int(room * _ALPHABET_SHARE))
-    return [*SPECIAL_TOKENS, *_Merger(words, alphabet).pieces(room)]
+    merger = _Merger(words, _alphabet(words, int(room * _ALPHABET_SHARE)))
+    del words  # the merger has them in another form
+    return [*SPECIAL_TOKENS, *merger.pieces(room)]
+
+
+def sample(documents: Iterable[str], text_bytes: int) -> Iterator[str]:
+    """About _SAMPLE_BYTES of documents that are `text_bytes` long; all, if that is less.
+
+    The same ones every time, from all over the corpus.
+    """
+    share, chooser = _SAMPLE_BYTES / max(1, text_bytes), random.Random(0)
+    return (text for text in documents if chooser.random() < share)
 
 
 def count_words(documents: Iterable[str], lower_case: bool) -> dict[str, int]:
@@ -43,11 +57,16 @@ def count_words(documents: Iterable[str], lower_case: bool) -> dict[str, int]:
     Memory is bounded: the rarest chunks are dropped while there are too many.
     """
     chunks: collections.Counter[str] = collections.Counter()
+    characters = 0  # of the chunks, at most
     for text in documents:
         # The cheap split first: the exact one then sees each different chunk once.
+        if not text.isascii():
+            text = CJK_CHARACTER.sub(r" \g<0> ", text)
         chunks.update((text.lower() if lower_case else text).split())
-        if len(chunks) > _MAX_CHUNKS:
-            chunks = _most_frequent(chunks, _MAX_CHUNKS // 2)
+        characters += len(text)
+        if len(chunks) > _MAX_CHUNKS or characters > _MAX_CHARACTERS:
+            chunks = _without_rarest(chunks)
+            characters = sum(map(len, chunks))
     words: collections.Counter[str] = collections.Counter()
     for batch in _batches(sorted(chunks)):
         data = [chunk.encode("utf-8", "replace") for chunk in batch]
@@ -56,13 +75,18 @@ def count_words(documents: Iterable[str], lower_case: bool) -> dict[str, int]:
             for word in split_words(text.decode()):
                 words[word] += chunks[chunk]
     short = {w: count for w, count in words.items() if len(w.encode()) <= MAX_WORD_BYTES}
-    return _most_frequent(short, _MAX_WORDS)
+    # The highest counts; equal ones in the order of the strings.
+    kept = sorted(short.items(), key=lambda item: (-item[1], item[0]))[:_MAX_WORDS]
+    return dict(kept)
 
 
-def _most_frequent(counts: dict[str, int], most: int) -> collections.Counter[str]:
-    """At most `most` of the counts, the highest; equal ones in the order of the strings."""
-    kept = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:most]
-    return collections.Counter(dict(kept))
+def _without_rarest(chunks: collections.Counter[str]) -> collections.Counter[str]:
+    """Half as many chunks and characters as are allowed, or fewer."""
+    rare = 0
+    while len(chunks) > _MAX_CHUNKS // 2 or sum(map(len, chunks)) > _MAX_CHARACTERS // 2:
+        rare += 1
+        chunks = collections.Counter({c: count for c, count in chunks.items() if count > rare})
+    return chunks
 
 
 def _batches(items: list[str]) -> Iterator[list[str]]:
@@ -97,15 +121,17 @@ class _Merger:
         self._words: list[list[int]] = []
         self._word_counts: list[int] = []
         self._pair_counts: collections.Counter[_Pair] = collections.Counter()
-        # Words that had the pair at some time; some may have lost it by now.
-        self._pair_words: dict[_Pair, set[int]] = collections.defaultdict(set)
+        # Words that had the pair at some time, some of them twice; some may have lost it.
+        self._pair_words: dict[_Pair, array.array[int]] = collections.defaultdict(
+            lambda: array.array("I")
+        )
         for word, count in sorted(words.items()):
             numbers = [self._numbers.get(piece, -1) for piece in _characters(word)]
             if len(numbers) < 2 or min(numbers) < 0:
                 continue  # nothing to merge, or [UNK]
             for pair in itertools.pairwise(numbers):
                 self._pair_counts[pair] += count
-                self._pair_words[pair].add(len(self._words))
+                self._pair_words[pair].append(len(self._words))
             self._words.append(numbers)
             self._word_counts.append(count)
 
@@ -150,7 +176,7 @@ class _Merger:
                 for old, new in neighbours:
                     counts[old] -= count
                     counts[new] += count
-                    pair_words[new].add(word_number)
+                    pair_words[new].append(word_number)
                     risen.add(new)
                 word[place : place + 2] = [merged]
                 place += 1

@@ -22,6 +22,7 @@ _CJK = (
     (0xF900, 0xFAFF),
     (0x2F800, 0x2FA1F),
 )
+CJK_CHARACTER = re.compile("[" + "".join(f"{chr(a)}-{chr(b)}" for a, b in _CJK) + "]")
 
 
 def clean_text(texts: tf.Tensor, lower_case: bool) -> tf.Tensor:
@@ -50,5 +51,4 @@ def _stands_alone(character: str) -> bool:
     # BERT counts all ASCII that is no letter, digit or space, such as "$" and "`".
     if character.isascii():
         return not (character.isalnum() or character.isspace())
-    code = ord(character)
-    return unicodedata.category(character)[0] == "P" or any(a <= code <= b for a, b in _CJK)
+    return unicodedata.category(character)[0] == "P" or bool(CJK_CHARACTER.match(character))

@@ -5,6 +5,7 @@ it is told.
 """
 
 import gzip
+import io
 import json
 import random
 import tempfile
@@ -18,6 +19,7 @@ from bert_core.entities import entities
 from bert_core.errors import UserError
 from loops.checkpoints import damage
 from loops.run_directory import RunDirectory, read_lower_case, read_record
+from loops.trained_run import read_trained_run
 from pipelines.conll import read_conll
 from pipelines.corpus import read_documents
 from pipelines.examples import label_names, read_examples
@@ -28,7 +30,9 @@ from pipelines.token_classification import TokenClassification
 from pipelines.token_store import MANIFEST, open_store
 from pipelines.token_store_builder import build_store
 from pipelines.tokenizer import Tokenizer
+from pipelines.unlabelled import read_texts, texts_of_stream
 from pipelines.vocabulary import SPECIAL_TOKENS, Vocabulary, read_vocabulary
+from tests.bad_input_cases import START
 from tests.fuzz_conversions import CONVERSION_TARGETS
 
 Target = Callable[[bytes, Path], object]
@@ -145,6 +149,29 @@ def _record(data: bytes, here: Path) -> object:
     return RunDirectory(here).check_same({"program": "pretrain", "mlm": {"seed": 0}}, True)
 
 
+def _trained_run(data: bytes, here: Path) -> object:
+    for name, content in START.items():
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        assert isinstance(content, bytes)
+        (here / name).write_bytes(content)
+    (here / "start" / "run.json").write_bytes(data)
+    run = read_trained_run(here / "start")
+    run.check_pairs(bool(run.reads_pairs))
+    return 0 < run.sequence_length(None) <= 32 and run.truncation_warning(1, 8)
+
+
+def _texts(suffix: str) -> Target:
+    def read(data: bytes, here: Path) -> object:
+        (here / f"x{suffix}").write_bytes(data)
+        return [x.text.encode() for x in read_texts(here / f"x{suffix}", ExamplesOptions())]
+
+    return read
+
+
+def _stream(data: bytes, here: Path) -> object:
+    return [text.encode() for text in texts_of_stream(io.BytesIO(data))]
+
+
 def _case(data: bytes, here: Path) -> object:
     (here / "tokenizer_config.json").write_bytes(data)
     return read_lower_case(here)
@@ -181,6 +208,10 @@ NUMBERS = (
 VOCAB = "\n".join([*SPECIAL_TOKENS, "a", "##b", "\u4e2d", "##", "'"]).encode() + b"\n"
 MARKER = b'{"step": 3, "files": {"ckpt-3.index": {"bytes": 0, "sha256": "e3b0"}}}'
 RECORD = b'{"program": "pretrain", "mlm": {"seed": 0}, "drift": [], "x": null}'
+TRAINED = (
+    b'{"program": "finetune", "labels": ["a", "b"], "parts": ["head"], "text_pairs": true, '
+    b'"classification": {"max_seq_length": 16, "truncation": "head"}}'
+)
 SOURCE = (
     b'{"format": 1, "dataset": "x", "identity": {"a": "b"}, "documents": 2, "characters": 9, '
     b'"examples": {"train": {"p": 1}}, "files": {"source.json": 150}}'
@@ -202,6 +233,10 @@ TARGETS: dict[str, tuple[Target, bytes]] = {
     "examples .csv.gz": (_examples(".csv.gz"), gzip.compress(CSV, mtime=0)),
     "sentences .conll": (_conll, CONLL),
     "numbers .jsonl": (_numbers, NUMBERS),
+    "texts .txt": (_texts(".txt"), TEXT),
+    "texts .txt.gz": (_texts(".txt.gz"), gzip.compress(TEXT, mtime=0)),
+    "standard input": (_stream, TEXT),
+    "trained run": (_trained_run, TRAINED),
     "vocab.txt": (_vocabulary, VOCAB),
     "tokenizer": (_tokenizer, TEXT),
     "config.json": (_config, json.dumps(MODEL).encode()),

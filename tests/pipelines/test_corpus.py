@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from bert_core.errors import UserError
 from pipelines import corpus as module
 from pipelines.cleaning import has_words
-from pipelines.corpus import fingerprint, list_files, read_documents
+from pipelines.corpus import list_files, read_documents
+from pipelines.corpus_fingerprint import fingerprint
 from pipelines.options import CorpusOptions
 from pipelines.reading_notes import ReadingNotes
 
@@ -154,11 +155,11 @@ def test_bad_text_is_replaced_or_its_document_skipped(
     options = CorpusOptions(tmp_path, boundary, on_bad_text="replace")
     notes = ReadingNotes()
     assert list(read_documents(options, notes)) == replaced
-    assert notes == ReadingNotes(1, 0, 2, f"{tmp_path / 'x.txt'}:2")
+    assert notes == ReadingNotes(1, 0, 2, f"{tmp_path / 'x.txt'}:2", 14, 14)
     notes = ReadingNotes()
     options = CorpusOptions(tmp_path, boundary, on_bad_text="skip")
     assert list(read_documents(options, notes)) == skipped
-    assert notes == ReadingNotes(1, count, 0, f"{tmp_path / 'x.txt'}:2")
+    assert notes == ReadingNotes(1, count, 0, f"{tmp_path / 'x.txt'}:2", 14, 14)
 
 
 def test_bad_json_text_is_replaced_or_skipped(tmp_path):

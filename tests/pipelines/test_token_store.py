@@ -136,14 +136,6 @@ def test_ids_get_the_width_they_need(directory: Path, size: int) -> None:
     assert _ids(store, "dev")[0] == size - 1
 
 
-def test_progress_is_told(directory: Path) -> None:
-    calls: list[tuple[int, int]] = []
-    store = _build(directory, DOCUMENTS * 5, progress=lambda *call: calls.append(call))
-    streams = [store.split(name) for name in ("train", "dev")]
-    assert calls == sorted(calls)
-    assert calls[-1] == (1500, sum(stream.num_tokens for stream in streams))
-
-
 @pytest.mark.parametrize(
     ("documents", "message"),
     [

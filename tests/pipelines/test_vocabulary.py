@@ -1,6 +1,7 @@
 """The vocabulary file, and the learner against tensorflow-text's."""
 
 import random
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -132,6 +133,34 @@ def test_counting_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     words = vocabulary_learner.count_words(texts, lower_case=True)
     assert (words["the"], words["cat"]) == (500, 500)
     assert len(words) <= 52
+
+
+def test_counting_text_without_spaces_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a sentence stands for a word: characters of Chinese alone, others dropped."""
+    monkeypatch.setattr(vocabulary_learner, "_MAX_CHARACTERS", 1000)
+    texts = ["\u4e2d\u6587" * 20 + "\u0e01" * (10 + i) for i in range(99)]
+    seen: list[int] = []
+    without_rarest = vocabulary_learner._without_rarest
+
+    def spy(chunks: Counter[str]) -> Counter[str]:
+        seen.append(sum(map(len, chunks)))
+        return without_rarest(chunks)
+
+    monkeypatch.setattr(vocabulary_learner, "_without_rarest", spy)
+    words = vocabulary_learner.count_words(texts, lower_case=True)
+    assert words["\u4e2d"] == words["\u6587"] == 99 * 20
+    assert len(seen) > 5
+    assert max(seen) < 1200
+
+
+def test_a_sample_is_from_all_over_and_the_same_every_time() -> None:
+    texts = [f"document {i}" for i in range(10_000)]
+    assert list(vocabulary_learner.sample(texts, 2**28)) == texts
+    chosen = list(vocabulary_learner.sample(texts, 2**30))
+    assert chosen == list(vocabulary_learner.sample(texts, 2**30))
+    assert len(chosen) == pytest.approx(2500, abs=150)
+    last = sum(text > "document 75" for text in chosen)
+    assert last == pytest.approx(2500 * 0.277, abs=100)
 
 
 def test_special_tokens_in_the_text_are_not_words() -> None:
