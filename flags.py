@@ -209,6 +209,7 @@ def store_flags() -> None:
     flags.DEFINE_string("vocab_file", None, "A vocab.txt to use instead of learning one.")
     flags.DEFINE_bool("lower_case", True, "Lowercase and strip accents, as BERT uncased does.")
     flags.DEFINE_float("dev_fraction", 0.01, "Share of the documents kept for evaluation.")
+    flags.DEFINE_float("max_unknown_rate", 0.05, "Share of unknown tokens to put up with.")
 
 
 def store_options() -> options.StoreOptions:
@@ -223,6 +224,7 @@ def store_options() -> options.StoreOptions:
         extend_vocab_file=_path("extend_vocab_file"),
         lower_case=FLAGS.lower_case,
         dev_fraction=FLAGS.dev_fraction,
+        max_unknown_rate=FLAGS.max_unknown_rate,
     )
 
 
@@ -303,9 +305,14 @@ def start_of_phase() -> Path | None:
 
 
 def grown_config(
-    config: bert_config.BertConfig, vocab_size: int, seq_length: int
+    config: bert_config.BertConfig | None, vocab_size: int, seq_length: int
 ) -> bert_config.BertConfig:
-    """The architecture of an earlier run, with room for more tokens and positions."""
+    """The architecture of an earlier run, with room for more tokens and positions.
+
+    A new one where there is no earlier run.
+    """
+    if config is None:
+        return model_config(vocab_size, seq_length)
     positions = max(config.max_position_embeddings, seq_length)
     return with_dropout(
         dataclasses.replace(config, vocab_size=vocab_size, max_position_embeddings=positions)

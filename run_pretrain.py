@@ -12,6 +12,7 @@ The same command again goes on where a stopped run was. Watch it with
 """
 
 import dataclasses
+import functools
 import json
 import math
 from pathlib import Path
@@ -23,6 +24,7 @@ from loops import stopping
 DEFAULT_STEPS = 3000
 # What has a row for each token or position, of which --init_checkpoint may have fewer.
 GROWING = ("encoder/embeddings/word", "encoder/embeddings/position", "head/bias")
+say = functools.partial(print, flush=True)
 CHARTED = "unigram_entropy"  # a flat line in the chart of the loss
 
 
@@ -44,12 +46,14 @@ def main() -> None:
         written["output_dir"] = flags.output_dir()
         run_directory.check_output_dir(flags.output_dir())
     check_outside(corpus.corpus_dir, written)
-    fingerprint = check_corpus(corpus, store_options, say)
+    checked = check_corpus(corpus, store_options, say)
     startup.start_tensorflow(runtime)
     from pipelines.cached_store import prepare
 
-    prepared = prepare(corpus, fingerprint, store_options, say)
-    if not flags.FLAGS.prepare_only:
+    prepared = prepare(corpus, checked, store_options, say)
+    if flags.FLAGS.prepare_only:
+        say("\n".join([*prepared.report.details(), outlook(prepared, mlm, start)]))
+    else:
         pretrain(flags.output_dir(), prepared, mlm, start)
 
 
@@ -66,8 +70,18 @@ def vocabulary_of(start: Path, options: Any) -> Any:
     return dataclasses.replace(options, vocab_file=file, lower_case=lower_case)
 
 
-def say(line: str) -> None:
-    print(line, flush=True)
+def outlook(prepared: Any, mlm: Any, start: Path | None) -> str:
+    """How long training as the flags say would be."""
+    from loops.estimate import estimate
+    from loops.run_directory import read_run_config
+    from pipelines.mlm_batches import steps_an_epoch
+
+    earlier = read_run_config(start) if start else None
+    config = flags.grown_config(earlier, prepared.vocabulary.size, mlm.seq_length)
+    shape = (mlm.batch_size, mlm.seq_length, mlm.num_predictions)
+    options = flags.training_options(1.0, num_train_steps=DEFAULT_STEPS)
+    epoch = steps_an_epoch(prepared.store.split("train"), mlm)
+    return estimate(config, shape, epoch, options.length)
 
 
 @stopping.deferred()
@@ -104,12 +118,11 @@ def model_and_source(vocabulary: Any, mlm: Any, start: Path | None) -> tuple[Any
     from pipelines.tokenizer import Tokenizer
     from pipelines.vocabulary_extension import extension_lines
 
-    if start is None:
-        config = flags.model_config(vocabulary.size, mlm.seq_length)
-        return MaskedLanguageModel(config, mlm.seed), None
-    earlier = read_run_config(start)
+    earlier = read_run_config(start) if start else None
     config = flags.grown_config(earlier, vocabulary.size, mlm.seq_length)
     model = MaskedLanguageModel(config, mlm.seed)
+    if start is None or earlier is None:
+        return model, None
     loaded = load_run(model, start, may_grow=GROWING)
     say("\n".join([f"weights only from {loaded.where}:", *loaded.lines()]))
     trained = (
@@ -137,7 +150,7 @@ def plan(prepared: Any, mlm: Any, start: Path | None) -> Any:
         make_batches=lambda first, end: mlm_batches.training_batches(
             stream, vocabulary, mlm, first, end
         ),
-        steps_an_epoch=math.ceil(mlm_batches.num_windows(stream, mlm) / mlm.batch_size),
+        steps_an_epoch=mlm_batches.steps_an_epoch(stream, mlm),
         batch_size=mlm.batch_size,
         seq_length=mlm.seq_length,
         unit="tokens",
@@ -161,6 +174,7 @@ def plan(prepared: Any, mlm: Any, start: Path | None) -> Any:
             "vocab.txt": vocabulary.to_text(),
             "tokenizer_config.json": json.dumps({"do_lower_case": vocabulary.lower_case}),
             "flags.txt": flags.as_flagfile(),
+            "corpus.json": prepared.report.to_json(),
         },
     )
 

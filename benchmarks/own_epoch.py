@@ -38,12 +38,12 @@ def prepare(job: dict[str, Any]) -> Any:
     from pipelines.corpus_check import check_corpus
 
     corpus, store_options = flags.corpus_options(), flags.store_options()
-    fingerprint = check_corpus(corpus, store_options, print)
+    checked = check_corpus(corpus, store_options, print)
     startup.start_tensorflow(flags.runtime_options())
     from loops.session import open_session
     from pipelines.cached_store import prepare as prepare_corpus
 
-    prepared = prepare_corpus(corpus, fingerprint, store_options, print)
+    prepared = prepare_corpus(corpus, checked, store_options, print)
     mlm = flags.mlm_options()
     run = run_directory.RunDirectory(flags.output_dir())
     session = open_session(run, run_pretrain.plan(prepared, mlm, None))

@@ -4,13 +4,8 @@
   python benchmarks/step.py --shapes=AB --dropout=0.1 --xla
 
 A step is forward, backward, clipping and AdamW in float32 on a batch that lies ready.
-Useful work, in FLOPs, is that of the matrix products, a multiply and an add each:
-
-  6 B S L (4 H^2 + 2 H F) + 12 L B S^2 H + 6 B P (H V + H^2)
-
-B batch, S sequence, L layers, H hidden, F feed-forward, P predictions, V vocabulary;
-a backward pass counts as two forward passes. The peak is the best of some square float32
-products of 2048 in the same process, just before and just after.
+Useful work is that of the matrix products (bert_core/flops.py). The peak is the best of
+some square float32 products of 2048 in the same process, just before and just after.
 """
 
 import dataclasses
@@ -26,6 +21,7 @@ from absl import flags as absl_flags
 
 import flags
 from bert_core.config import BertConfig, preset
+from bert_core.flops import training_flops
 from loops import startup
 
 MASKED_SHARE = 0.15
@@ -42,11 +38,10 @@ class Shape(NamedTuple):
 
     @property
     def flops(self) -> float:
-        """Useful work of a step; see the top of the file."""
-        c, b, s, p = self.config, self.batch_size, self.seq_length, self.num_predictions
-        h, f, layers, v = c.hidden_size, c.intermediate_size, c.num_hidden_layers, c.vocab_size
-        blocks = 6 * b * s * layers * (4 * h * h + 2 * h * f)
-        return blocks + 12 * layers * b * s * s * h + 6 * b * p * (h * v + h * h)
+        """Useful work of a step."""
+        return training_flops(
+            self.config, self.batch_size, self.seq_length, self.num_predictions
+        )
 
 
 SHAPES = {
@@ -74,6 +69,7 @@ def main() -> None:
 
 def measure(name: str, shape: Shape, dropout: float, xla: bool) -> str:
     """A line of the table."""
+    from loops.estimate import matmul_gflops
     from loops.length import peak_memory
 
     steps, batches = training_steps(shape, dropout, xla)
@@ -126,21 +122,6 @@ def random_batch(shape: Shape) -> Any:
         masked_lm_ids=random.integers(0, vocabulary, positions.shape).astype(np.int32),
         masked_lm_weights=np.ones(positions.shape, np.float32),
     )
-
-
-def matmul_gflops(size: int = 2048, repeats: int = 7) -> float:
-    """The best of some square products, in GFLOP/s."""
-    import tensorflow as tf
-
-    x = tf.random.stateless_normal([size, size], seed=[0, 0])
-    product = tf.function(lambda: tf.matmul(x, x)[0, 0])
-    product()
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        product().numpy()
-        times.append(time.perf_counter() - started)
-    return 2 * size**3 / min(times) / 1e9
 
 
 if __name__ == "__main__":

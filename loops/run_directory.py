@@ -3,6 +3,7 @@
 config.json            the architecture
 vocab.txt              the vocabulary; tokenizer_config.json says whether lowercased
 flags.txt              the command line, as a flagfile
+corpus.json            what was pretrained on: counts of documents, characters, tokens
 run.json               what the run's numbers depend on; a resume must agree with it
 checkpoints/           train state (loops/checkpoints.py)
 logs/                  TensorBoard
@@ -34,6 +35,7 @@ _LEFT_BY_A_DEAD_START = (
     "tokenizer_config.json",
     "labels.txt",
     "flags.txt",
+    "corpus.json",
     "run.json",
 )
 # Of run.json, what is not a setting.

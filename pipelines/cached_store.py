@@ -1,36 +1,40 @@
 """From a folder of text to an open token store, made once and cached.
 
     CACHE_DIR/KEY/vocab-HASH.txt  the vocabulary, if it was learned
-    CACHE_DIR/KEY/summary.txt     what the corpus was
-    CACHE_DIR/KEY/store/          the token store
+    CACHE_DIR/KEY/store/          the token store, with a report on the corpus
 
 KEY is a hash of the corpus's bytes and of every option that matters here, so another
 corpus or another option is another entry.
 """
 
+import dataclasses
 import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from bert_core.errors import UserError
 from pipelines.corpus import read_documents, text_bytes
-from pipelines.corpus_check import cache_entry
+from pipelines.corpus_check import CheckedCorpus, cache_entry, read_through
+from pipelines.corpus_report import CorpusReport, make_report, read_report
 from pipelines.corpus_summary import CorpusSummary
 from pipelines.options import CorpusOptions, StoreOptions
 from pipelines.progress import Progress
 from pipelines.reading_notes import ReadingNotes
 from pipelines.split_writer import disk_errors
+from pipelines.token_counts import TokenCounts
 from pipelines.token_store import StoreError, TokenStore, open_store
 from pipelines.token_store_builder import build_store
 from pipelines.tokenizer import Tokenizer
+from pipelines.unknown_words import UnknownWords, explanation, unknown_words
 from pipelines.vocabulary import Vocabulary, read_vocabulary
 from pipelines.vocabulary_extension import brought_vocabulary
 from pipelines.vocabulary_learner import learn_vocabulary, sample
 
 Say = Callable[[str], None]
+_CLEARLY = 2  # times the allowed rate of unknown tokens: no matter of the sample
 
 
 class PreparedCorpus(NamedTuple):
@@ -39,17 +43,19 @@ class PreparedCorpus(NamedTuple):
     vocabulary: Vocabulary
     store: TokenStore
     fingerprint: str  # SHA-256 of the corpus
+    report: CorpusReport
 
 
 def prepare(
-    corpus: CorpusOptions, corpus_fingerprint: str, options: StoreOptions, say: Say
+    corpus: CorpusOptions, checked: CheckedCorpus, options: StoreOptions, say: Say
 ) -> PreparedCorpus:
     """Opens the cached store of a checked corpus, or makes it first; `say` shows lines.
 
     A damaged entry is named and made again. Two processes that want the same entry
-    take turns. Raises UserError for what is wrong with the corpus or the options.
+    take turns. Raises UserError for what is wrong with the corpus or the options, or if
+    more of the tokens are unknown than options.max_unknown_rate.
     """
-    entry = cache_entry(corpus_fingerprint, options)
+    entry = cache_entry(checked.fingerprint, options)
     try:
         entry.mkdir(parents=True, exist_ok=True)
         lock = (entry / ".lock").open("a+", encoding="utf-8")
@@ -59,21 +65,43 @@ def prepare(
         _take_turns(lock, entry, say)
         vocabulary = _vocabulary(corpus, options, entry, say)
         try:
-            store = open_store(
-                entry / "store", vocabulary.sha256, corpus_fingerprint, options.dev_fraction
-            )
+            store, report = _open(entry, vocabulary, checked, options)
         except StoreError as error:
             if (entry / "store").exists():
                 say(f"warning: {error}")
-            _build(corpus, options, entry, vocabulary, corpus_fingerprint, say)
-            store = open_store(
-                entry / "store", vocabulary.sha256, corpus_fingerprint, options.dev_fraction
-            )
+            _build(corpus, options, entry, vocabulary, checked, say)
+            store, report = _open(entry, vocabulary, checked, options)
         else:
             say(f"token store {entry / 'store'}")
-    for line in (entry / "summary.txt").read_text(encoding="utf-8").splitlines():
+    for line in report.lines():
         say(line)
-    return PreparedCorpus(vocabulary, store, corpus_fingerprint)
+    found = UnknownWords(report.unknown_rate, report.unknown_reasons, report.unknown_examples)
+    _check_known(found, options.max_unknown_rate, vocabulary, options)
+    return PreparedCorpus(vocabulary, store, checked.fingerprint, report)
+
+
+def _open(
+    entry: Path, vocabulary: Vocabulary, checked: CheckedCorpus, options: StoreOptions
+) -> tuple[TokenStore, CorpusReport]:
+    store = open_store(
+        entry / "store", vocabulary.sha256, checked.fingerprint, options.dev_fraction
+    )
+    return store, read_report(store.manifest)
+
+
+def _check_known(
+    found: UnknownWords, limit: float, vocabulary: Vocabulary, options: StoreOptions
+) -> None:
+    """UserError where a higher share of the tokens than the limit is unknown."""
+    if found.rate <= limit:
+        return
+    why = explanation(
+        found.reasons, found.examples, vocabulary.lower_case, options.vocab_file is None
+    )
+    raise UserError(
+        f"{found.rate:.1%} of the tokens are [UNK], more than --max_unknown_rate="
+        f"{options.max_unknown_rate}{': ' if why else ''}{why}; or raise --max_unknown_rate"
+    )
 
 
 def _take_turns(lock: TextIO, entry: Path, say: Say) -> None:
@@ -137,9 +165,12 @@ def _build(
     options: StoreOptions,
     entry: Path,
     vocabulary: Vocabulary,
-    corpus_fingerprint: str,
+    checked: CheckedCorpus,
     say: Say,
 ) -> None:
+    sample = checked.sample or read_through(corpus, say)
+    unknown = unknown_words(sample.texts, vocabulary)
+    _check_known(unknown, _CLEARLY * options.max_unknown_rate, vocabulary, options)
     notes = ReadingNotes()
     summary = CorpusSummary(corpus, notes)
 
@@ -147,18 +178,18 @@ def _build(
         for document in read_documents(corpus, notes):
             summary.add(document)
             yield document
-        # Before the store is in its place: where there is a store, there is a summary.
-        lines = "\n".join(summary.lines()) + "\n"
-        with disk_errors(entry):
-            (entry / "summary.txt").write_text(lines, encoding="utf-8")
+
+    def report(counts: TokenCounts) -> dict[str, Any]:
+        return dataclasses.asdict(make_report(summary, counts, vocabulary, unknown))
 
     started = time.monotonic()
     build_store(
         _watched(summarised(), "tokenising", notes, say),
         Tokenizer(vocabulary),
         entry / "store",
-        corpus_fingerprint=corpus_fingerprint,
+        corpus_fingerprint=checked.fingerprint,
         dev_fraction=options.dev_fraction,
+        report=report,
     )
     say(f"wrote {entry / 'store'} in {time.monotonic() - started:.0f} s")
 

@@ -5,27 +5,35 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from bert_core.errors import UserError
 from pipelines.corpus import read_documents
 from pipelines.corpus_fingerprint import fingerprint
+from pipelines.document_sample import DocumentSample
 from pipelines.options import CorpusOptions, StoreOptions
 from pipelines.progress import Progress
 from pipelines.reading_notes import ReadingNotes
 from pipelines.vocabulary_extension import brought_vocabulary
 
 
-def check_corpus(corpus: CorpusOptions, options: StoreOptions, say: Callable) -> str:
-    """Reads a corpus through, unless its token store is in the cache; its fingerprint.
+class CheckedCorpus(NamedTuple):
+    """A corpus without mistakes."""
+
+    fingerprint: str  # SHA-256
+    sample: DocumentSample | None  # None where it was not read, its store being there
+
+
+def check_corpus(corpus: CorpusOptions, options: StoreOptions, say: Callable) -> CheckedCorpus:
+    """Reads a corpus through, unless its token store is in the cache.
 
     Raises UserError for the first thing that preparing it would stumble over.
     """
     corpus_fingerprint = fingerprint(corpus)
     entry = cache_entry(corpus_fingerprint, options)
     _check_writable(entry)
-    if not (entry / "store").exists():
-        _read_through(corpus, say)
-    return corpus_fingerprint
+    is_made = (entry / "store").exists()
+    return CheckedCorpus(corpus_fingerprint, None if is_made else read_through(corpus, say))
 
 
 def check_outside(corpus_dir: Path, written: Mapping[str, Path]) -> None:
@@ -64,7 +72,9 @@ def _check_writable(entry: Path) -> None:
         ) from None
 
 
-def _read_through(corpus: CorpusOptions, say: Callable) -> None:
+def read_through(corpus: CorpusOptions, say: Callable) -> DocumentSample:
+    """Some of the documents; UserError where there are not two different ones."""
+    sample = DocumentSample()
     notes = ReadingNotes()
     progress = Progress(lambda: notes.share, say)
     count, first, different = 0, "", False
@@ -72,10 +82,11 @@ def _read_through(corpus: CorpusOptions, say: Callable) -> None:
         count += 1
         first = first or document
         different = different or document != first
+        sample.add(document)
         progress(lambda count=count: f"checking the corpus: {count:,} documents")  # type: ignore[misc]
     progress.close()
     if different:
-        return
+        return sample
     found = f"the same document {count:,} times" if count > 1 else "one document"
     skipped = f", {notes.skipped:,} skipped ({notes.first_bad})" if notes.skipped else ""
     raise UserError(

@@ -1,17 +1,19 @@
-"""What a corpus looks like in a few printed lines, gathered while it is read anyway.
+"""What can be seen of a corpus while it is read anyway: sizes, duplicates, characters.
 
 notes = ReadingNotes()
 summary = CorpusSummary(options, notes)
 for document in read_documents(options, notes):
     summary.add(document)
     ...
-print("\\n".join(summary.lines()))
+print(summary.figures())
 """
 
 import array
+from typing import Any
 
 import numpy as np
 
+from pipelines.characters import CharacterCounts
 from pipelines.corpus import list_files
 from pipelines.options import CorpusOptions
 from pipelines.reading_notes import ReadingNotes
@@ -22,7 +24,7 @@ _LONG_DOCUMENT = 200_000
 
 
 class CorpusSummary:
-    """Sizes and duplicates of the documents added; twelve bytes a document."""
+    """Figures of the documents added; twelve bytes a document, and 20 MB."""
 
     def __init__(self, options: CorpusOptions, notes: ReadingNotes | None = None) -> None:
         self._boundary = options.document_boundary
@@ -32,10 +34,12 @@ class CorpusSummary:
         self._has_text_files = any(name.endswith((".txt", ".txt.gz")) for name in names)
         self._lengths = array.array("I")
         self._hashes = array.array("q")
+        self._characters = CharacterCounts()
 
     def add(self, document: str) -> None:
         self._lengths.append(len(document))
         self._hashes.append(hash(document))  # 8 bytes; the same within a process
+        self._characters.add(document)
 
     @property
     def num_documents(self) -> int:
@@ -53,32 +57,25 @@ class CorpusSummary:
         )
         return self.num_documents - len(np.unique(hashes))
 
-    def lines(self) -> list[str]:
-        """The figures, then warnings if there is something to warn about."""
-        count = self.num_documents
-        lengths = self._sorted_lengths()
+    def figures(self) -> dict[str, Any]:
+        """Fields of CorpusReport."""
+        count, lengths = self.num_documents, self._sorted_lengths()
         median, longest = (int(lengths[count // 2]), int(lengths[-1])) if count else (0, 0)
-        share = self.num_duplicates / max(1, count)
-        result = [
-            f"corpus: {count:,} documents in {_counted(self.num_files, 'file')}, "
-            f"{self.num_characters:,} characters",
-            f"  a document: median {median:,} characters, longest {longest:,}; "
-            f"exact duplicates {share:.1%}",
-        ]
-        if self._notes.skipped:
-            result.append(
-                f"  skipped as not text: {_counted(self._notes.skipped, 'document')}, "
-                f"the first at {self._notes.first_bad}"
-            )
-        if self._notes.replaced:
-            result.append(
-                f"  not text, replaced by U+FFFD: in {_counted(self._notes.replaced, 'line')}, "
-                f"the first at {self._notes.first_bad}"
-            )
-        warning = self._boundary_warning(median, longest) if self._has_text_files else ""
-        return [*result, f"  warning: {warning}"] if warning else result
+        return {
+            "files": self.num_files,
+            "documents": count,
+            "duplicates": self.num_duplicates,
+            "characters": self.num_characters,
+            "median_characters": median,
+            "longest_characters": longest,
+            "character_classes": self._characters.kinds(),
+            "skipped": self._notes.skipped,
+            "replaced": self._notes.replaced,
+            "first_bad": self._notes.first_bad,
+            "advice": self._boundary_advice(median, longest) if self._has_text_files else "",
+        }
 
-    def _boundary_warning(self, median: int, longest: int) -> str:
+    def _boundary_advice(self, median: int, longest: int) -> str:
         """Advice when another --document_boundary would fit the .txt files better."""
         count, blank = self.num_documents, self._notes.blank_lines
         if self._boundary == "line" and median < _SHORT_DOCUMENT and blank > count / 50:
@@ -100,5 +97,5 @@ class CorpusSummary:
         return lengths
 
 
-def _counted(count: int, noun: str) -> str:
+def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("" if count == 1 else "s")

@@ -30,6 +30,10 @@ def num_windows(stream: TokenStream, options: MlmOptions) -> int:
     return -(-stream.num_tokens // length)
 
 
+def steps_an_epoch(stream: TokenStream, options: MlmOptions) -> int:
+    return -(-num_windows(stream, options) // options.batch_size)
+
+
 def training_batches(
     stream: TokenStream,
     vocabulary: Vocabulary,

@@ -52,6 +52,7 @@ class StoreOptions:
     extend_vocab_file: Path | None = None  # tokens to add to the one that is brought
     lower_case: bool = True  # lowercase and strip accents, as BERT's uncased models
     dev_fraction: float = 0.01  # share of the documents kept for the dev split
+    max_unknown_rate: float = 0.05  # of the tokens; more, and there is something to mend
 
     def __post_init__(self) -> None:
         if self.vocab_size < 200:
@@ -59,6 +60,10 @@ class StoreOptions:
         if not 0 < self.dev_fraction < 0.5:
             raise UserError(
                 f"--dev_fraction={self.dev_fraction}: must be above 0 and below 0.5"
+            )
+        if not 0 <= self.max_unknown_rate <= 1:
+            raise UserError(
+                f"--max_unknown_rate={self.max_unknown_rate}: must be at least 0 and at most 1"
             )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bert_core.errors import UserError
+from pipelines.token_counts import TokenCounts
 from pipelines.token_store import file_sha256
 from pipelines.vocabulary import Vocabulary
 
@@ -27,14 +28,14 @@ class SplitWriter:
         self._vocabulary = vocabulary
         self._shard_tokens = shard_tokens
         self._dtype = store_dtype(vocabulary)
-        self._counts = np.zeros(vocabulary.size, np.int64)
+        self.counts = TokenCounts(vocabulary)
         self._pending: list[np.ndarray] = []
         self._pending_tokens = 0
 
     def append(self, documents: int, ids: np.ndarray) -> None:
         self.documents += documents
         self.tokens += len(ids)
-        self._counts += np.bincount(ids, minlength=len(self._counts))
+        self.counts.add(ids)
         self._pending.append(ids.astype(self._dtype))
         self._pending_tokens += len(ids)
         if self._pending_tokens >= self._shard_tokens:
@@ -60,7 +61,7 @@ class SplitWriter:
 
     def statistics(self) -> dict[str, Any]:
         """The fields of SplitStatistics."""
-        counts = self._counts.copy()
+        counts = self.counts.pieces.copy()
         counts[self._vocabulary.sep_id] = 0
         shares = counts / max(1, counts.sum())
         seen = shares[shares > 0]

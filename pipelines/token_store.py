@@ -14,7 +14,7 @@ import numpy as np
 
 from bert_core.errors import UserError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 2: the report of the corpus is in the manifest
 MANIFEST = "manifest.json"
 SPLITS = ("train", "dev")
 

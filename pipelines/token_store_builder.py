@@ -8,14 +8,16 @@ import itertools
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from bert_core.errors import UserError
 from pipelines.split_writer import SplitWriter, disk_errors, store_dtype
+from pipelines.token_counts import TokenCounts
 from pipelines.token_store import FORMAT_VERSION, MANIFEST, SPLITS
 from pipelines.tokenizer import Tokenizer
 from pipelines.vocabulary import Vocabulary
@@ -34,12 +36,14 @@ def build_store(
     *,
     corpus_fingerprint: str,
     dev_fraction: float,
+    report: Callable[[TokenCounts], dict[str, Any]],
     shard_tokens: int = SHARD_TOKENS,
 ) -> None:
     """Tokenises `documents` into `directory`, replacing a store that is there.
 
     A document goes to "dev" by the hash of its text, so its copies do too; both
-    splits get at least one. Two processes building one store take turns. Raises UserError
+    splits get at least one. `report`, called once all is counted, gives what the manifest
+    says of the corpus. Two processes building one store take turns. Raises UserError
     if there are not two different documents, or the directory cannot be written.
     """
     partial = directory.with_name(directory.name + ".partial")
@@ -58,9 +62,15 @@ def build_store(
                 for name in SPLITS
             }
             _write_splits(_assign_splits(documents, dev_fraction), tokenizer, writers)
-            _write_manifest(
-                partial, tokenizer.vocabulary, corpus_fingerprint, dev_fraction, writers
-            )
+            counts = TokenCounts(tokenizer.vocabulary)
+            for writer in writers.values():
+                counts.include(writer.counts)
+            told = {
+                "corpus_fingerprint": corpus_fingerprint,
+                "dev_fraction": dev_fraction,
+                "corpus": report(counts),
+            }
+            _write_manifest(partial, tokenizer.vocabulary, told, writers)
             _replace(partial, directory)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
@@ -152,8 +162,7 @@ def _tokenize(tokenizer: Tokenizer, batch: list[bytes], sep_id: int) -> tuple[in
 def _write_manifest(
     directory: Path,
     vocabulary: Vocabulary,
-    corpus_fingerprint: str,
-    dev_fraction: float,
+    told: dict[str, Any],
     writers: dict[str, SplitWriter],
 ) -> None:
     manifest = {
@@ -161,8 +170,7 @@ def _write_manifest(
         "vocabulary_sha256": vocabulary.sha256,
         "vocabulary_size": vocabulary.size,
         "lower_case": vocabulary.lower_case,
-        "corpus_fingerprint": corpus_fingerprint,
-        "dev_fraction": dev_fraction,
+        **told,
         "dtype": store_dtype(vocabulary).name,
         "splits": {
             name: {"statistics": writer.statistics(), "shards": writer.shards}

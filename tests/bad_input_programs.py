@@ -58,6 +58,7 @@ FLAG_CASES = [
     flag("--clip_norm=-1", "--clip_norm=-1.0: must be"),
     flag("--vocab_size=5", "--vocab_size=5: needs at least 200"),
     flag("--dev_fraction=1", "--dev_fraction=1.0: must be"),
+    flag("--max_unknown_rate=2", "--max_unknown_rate=2.0: must be at least 0 and at most 1"),
     flag("--eval_sequences=0", "--eval_sequences=0: must be at least 1"),
     flag("--eval_steps=0", "--eval_steps=0: must be at least 1"),
     flag("--max_to_keep=0", "--max_to_keep=0: must be at least 2"),

@@ -4,6 +4,7 @@ tests/test_any_bytes.py feeds them a little, tests/fuzz.py (`make fuzz`) for as 
 it is told.
 """
 
+import dataclasses
 import gzip
 import io
 import json
@@ -22,6 +23,7 @@ from loops.run_directory import RunDirectory, read_lower_case, read_record
 from loops.trained_run import read_trained_run
 from pipelines.conll import read_conll
 from pipelines.corpus import read_documents
+from pipelines.corpus_report import CorpusReport, read_report
 from pipelines.examples import label_names, read_examples
 from pipelines.options import CorpusOptions, ExamplesOptions
 from pipelines.prepared import Source, _already_there
@@ -41,6 +43,32 @@ FINGERPRINT = "corpus"
 MODEL = {"vocab_size": 12, "hidden_size": 8, "num_attention_heads": 2, "alibi_slopes": [1, 0.5]}
 
 
+REPORT = CorpusReport(
+    files=1,
+    documents=50,
+    duplicates=0,
+    near_empty=0,
+    characters=850,
+    median_characters=17,
+    longest_characters=17,
+    character_classes={"Latin": 450, "spaces": 400},
+    skipped=0,
+    replaced=0,
+    first_bad="",
+    advice="",
+    tokens=450,
+    words=450,
+    tokens_a_word=1.0,
+    unknown_rate=0.0,
+    unknown_reasons={"capitals": 1},
+    unknown_examples={"capitals": ["A"]},
+    median_tokens=9,
+    token_lengths={"8": 0, "16": 50},
+    pieces=13,
+    pieces_used=8,
+)
+
+
 def make_store(directory: Path) -> Path:
     """A small token store."""
     chooser = random.Random(1)
@@ -51,6 +79,7 @@ def make_store(directory: Path) -> Path:
         directory,
         corpus_fingerprint=FINGERPRINT,
         dev_fraction=0.1,
+        report=lambda counts: dataclasses.asdict(REPORT),
     )
     return directory
 
@@ -128,7 +157,9 @@ def _manifest(data: bytes, here: Path) -> object:
     for name in ("train-00000.npy", "dev-00000.npy"):
         (here / name).symlink_to(_store() / name)
     (here / MANIFEST).write_bytes(data)
-    return open_store(here, STORE_VOCABULARY.sha256, FINGERPRINT, 0.1)
+    store = open_store(here, STORE_VOCABULARY.sha256, FINGERPRINT, 0.1)
+    report = read_report(store.manifest)
+    return [*report.lines(), *report.details()]
 
 
 def _shard(data: bytes, here: Path) -> object:

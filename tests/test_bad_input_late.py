@@ -49,6 +49,22 @@ def forge(start: Path, suffix: str, content: bytes) -> None:
     marker.write_text(json.dumps({**values, "files": {**values["files"], name: entry}}))
 
 
+def test_text_that_the_vocabulary_does_not_know(
+    zygote: Zygote, data: Path, start: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "a.txt").write_text("слово abc\nabc\n", encoding="utf-8")
+    ended = zygote.run(
+        "run_pretrain.py",
+        f"--corpus_dir={tmp_path / 'corpus'}",
+        f"--init_checkpoint={start}",
+        f"--output_dir={tmp_path / 'run'}",
+        f"--cache_dir={tmp_path / 'cache'}",
+    )
+    check(ended, "--max_unknown_rate=0.05", "Cyrillic letters", "--extend_vocab_file")
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("suffix", ["index", "data"])
 def test_a_pickle_for_a_checkpoint_is_refused_and_not_run(
     zygote: Zygote, data: Path, copy: Path, tmp_path: Path, suffix: str

@@ -63,6 +63,14 @@ def test_pretraining_learns_more_than_word_frequencies(pretrained: Path) -> None
     assert train[0]["loss"] > entropy
 
 
+def test_a_run_says_what_it_was_trained_on(corpus: Path, pretrained: Path) -> None:
+    text = (corpus / "corpus" / "all.txt").read_text()
+    told = json.loads((pretrained / "corpus.json").read_text())
+    assert told["documents"] == len(text.splitlines())
+    assert told["characters"] == len(text) - text.count("\n")
+    assert told["pieces"] == 2000
+
+
 def test_a_run_directory_is_self_contained(pretrained: Path) -> None:
     assert json.loads((pretrained / "config.json").read_text())["vocab_size"] == 2000
     for name in ("vocab.txt", "tokenizer_config.json", "flags.txt", "run.json", "curves.png"):

@@ -93,6 +93,7 @@ def test_a_token_store_that_the_disk_does_not_take(small_disk: Path) -> None:
             store,
             corpus_fingerprint="x",
             dev_fraction=0.1,
+            report=lambda counts: {},
             shard_tokens=100_000,
         )
 

@@ -31,8 +31,8 @@ def resident_bytes() -> int:
 
 def open_tiny_run(data: Path, path: Path) -> tuple[Session, Evaluator, MaskedSamples, list]:
     corpus, store = CorpusOptions(data / "corpus"), StoreOptions(path / "cache", 200)
-    fingerprint = check_corpus(corpus, store, print)
-    prepared = cached_store.prepare(corpus, fingerprint, store, print)
+    checked = check_corpus(corpus, store, print)
+    prepared = cached_store.prepare(corpus, checked, store, print)
     options = MlmOptions(seq_length=16, batch_size=4)
     vocabulary, stream = prepared.vocabulary, prepared.store.split("train")
     config = BertConfig(

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pipelines import cached_store
-from pipelines.corpus_check import cache_entry, check_corpus
+from pipelines.corpus_check import CheckedCorpus, cache_entry, check_corpus
 from pipelines.options import CorpusOptions, StoreOptions
 
 
@@ -32,8 +32,8 @@ def options(tmp_path: Path) -> StoreOptions:
 def prepare(corpus: CorpusOptions, options: StoreOptions):
     """What was prepared, and the lines that were said."""
     said: list[str] = []
-    fingerprint = check_corpus(corpus, options, said.append)
-    return cached_store.prepare(corpus, fingerprint, options, said.append), said
+    checked = check_corpus(corpus, options, said.append)
+    return cached_store.prepare(corpus, checked, options, said.append), said
 
 
 def contents(prepared) -> list:
@@ -94,6 +94,8 @@ def _claim(**values) -> Callable[[Path], None]:
         ("store/manifest.json", _claim(format_version=0), "format_version"),
         ("store/manifest.json", _claim(vocabulary_sha256="x"), "vocabulary_sha256"),
         ("store/manifest.json", _claim(corpus_fingerprint="x"), "corpus_fingerprint"),
+        ("store/manifest.json", _claim(corpus={"words": 1}), "the store's report"),
+        ("store/manifest.json", _claim(corpus=None), "the store's report"),
         ("vocab-*.txt", _cut, "vocab-"),
         ("vocab-*.txt", _flip, "vocab-"),
     ],
@@ -149,7 +151,7 @@ def test_two_at_once_take_turns(corpus: CorpusOptions, options: StoreOptions) ->
     said: list[str] = []
     waiting = threading.Thread(
         target=cached_store.prepare,
-        args=(corpus, first.fingerprint, options, said.append),
+        args=(corpus, CheckedCorpus(first.fingerprint, None), options, said.append),
     )
     with (entry / ".lock").open("r+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -36,6 +36,7 @@ def _build(
         directory,
         corpus_fingerprint="corpus",
         dev_fraction=dev_fraction,
+        report=lambda counts: {"words": int(counts.pieces.sum())},
         **more,
     )
     return open_store(directory, VOCABULARY.sha256, "corpus", dev_fraction)
@@ -129,7 +130,12 @@ def test_ids_get_the_width_they_need(directory: Path, size: int) -> None:
     tokens = (*SPECIAL_TOKENS, *(f"w{i}" for i in range(size - 6)), "last")
     tokenizer = Tokenizer(Vocabulary(tokens, True))
     build_store(
-        ["last w1", "last w2"], tokenizer, directory, corpus_fingerprint="c", dev_fraction=0.1
+        ["last w1", "last w2"],
+        tokenizer,
+        directory,
+        corpus_fingerprint="c",
+        dev_fraction=0.1,
+        report=lambda counts: {},
     )
     store = open_store(directory, tokenizer.vocabulary.sha256, "c", 0.1)
     assert store.manifest["dtype"] == ("uint16" if size == 2**16 else "uint32")

@@ -1,0 +1,59 @@
+"""What kinds of characters a text has: letters by script, digits, punctuation and so on."""
+
+import collections
+import unicodedata
+
+import numpy as np
+
+NOT_LETTERS = ("marks", "digits", "punctuation", "symbols", "spaces", "other")
+_KINDS = dict(zip("MNPSZC", NOT_LETTERS, strict=True))  # by Unicode's general category
+_WIDTHS = ("FULLWIDTH", "HALFWIDTH")
+# First words of names of letters that are no script's name.
+_OTHER_NAMES = {
+    **dict.fromkeys(("MASCULINE", "FEMININE", "KELVIN", "ANGSTROM", "ROMAN"), "Latin"),
+    **dict.fromkeys(("MATHEMATICAL", "MODIFIER", "DOUBLE", "SCRIPT", "BLACK"), "symbols"),
+    **dict.fromkeys(("VERTICAL", "PLANCK", "MICRO", "TURNED", "SUPERSCRIPT"), "symbols"),
+    "HENTAIGANA": "Hiragana",
+    "CJK": "CJK",
+}
+_AT_ONCE = 1 << 20  # characters counted at a time
+_CODE_POINTS = 0x110000
+
+
+def kind_of(character: str) -> str:
+    """The script of a letter, as Unicode's name of it begins; else one of NOT_LETTERS."""
+    kind = _KINDS.get(unicodedata.category(character)[0])
+    if kind is not None:
+        return kind
+    first, *more = unicodedata.name(character, "OTHER").split()
+    if first in _WIDTHS and more:
+        first = more[0]
+    return _OTHER_NAMES.get(first, first.capitalize())
+
+
+class CharacterCounts:
+    """Counts every code point of the texts added, in 20 MB whatever they are."""
+
+    def __init__(self) -> None:
+        self._counts = np.zeros(_CODE_POINTS, np.int64)
+        self._waiting: list[str] = []
+        self._num_waiting = 0
+
+    def add(self, text: str) -> None:
+        self._waiting.append(text)
+        self._num_waiting += len(text)
+        if self._num_waiting >= _AT_ONCE:
+            self._count()
+
+    def kinds(self) -> dict[str, int]:
+        """Characters of each kind, the most frequent first."""
+        self._count()
+        result: collections.Counter[str] = collections.Counter()
+        for code in np.flatnonzero(self._counts):
+            result[kind_of(chr(code))] += int(self._counts[code])
+        return dict(result.most_common())
+
+    def _count(self) -> None:
+        data = "".join(self._waiting).encode("utf-32-le", "surrogatepass")
+        self._counts += np.bincount(np.frombuffer(data, np.uint32), minlength=_CODE_POINTS)
+        self._waiting, self._num_waiting = [], 0

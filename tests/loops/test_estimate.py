@@ -1,0 +1,43 @@
+"""The estimate of a training's length, by the numbers it says it is made of."""
+
+import re
+
+from bert_core.config import BertConfig
+from bert_core.flops import training_flops
+from loops.estimate import estimate
+from loops.options import LengthOptions
+
+CONFIG = BertConfig(
+    vocab_size=1000,
+    hidden_size=64,
+    num_hidden_layers=3,
+    num_attention_heads=4,
+    intermediate_size=96,
+)
+
+
+def test_flops_product_by_product() -> None:
+    """A product [m, k] x [k, n] is 2 m k n, and three times that with its gradients."""
+    batch, length, masked = 2, 16, 3
+    rows = batch * length
+    layer = [(rows, 64, 64)] * 4 + [(rows, 64, 96), (rows, 96, 64)]
+    layer += [(length, 16, length), (length, length, 16)] * 4 * batch  # heads of 16
+    products = layer * 3 + [(batch * masked, 64, 64), (batch * masked, 64, 1000)]
+    expected = sum(6 * m * k * n for m, k, n in products)
+    assert training_flops(CONFIG, batch, length, masked) == expected
+
+
+def test_the_line_adds_up() -> None:
+    shape = (512, 128, 19)
+    line = estimate(CONFIG, shape, 100, LengthOptions(num_epochs=400))
+    assert "40,000 steps of 65,536 tokens, 400.0 epochs" in line
+    hours, minutes = map(int, re.findall(r"about (\d+) h (\d+) min", line)[0])
+    share, speed = map(int, re.findall(r"reaches (\d+)% of the (\d+) GFLOP/s", line)[0])
+    seconds = 40_000 * training_flops(CONFIG, *shape) / (share / 100 * speed * 1e9)
+    assert abs(3600 * hours + 60 * minutes - seconds) < 0.02 * seconds + 60
+    assert 1 < speed < 100_000
+
+
+def test_minutes_become_steps() -> None:
+    line = estimate(CONFIG, (512, 128, 19), 100, LengthOptions(max_minutes=30))
+    assert re.search(r"in about (30 min 0 s|29 min 5\d s|30 min \d s)", line), line
