@@ -92,3 +92,15 @@ def test_files_that_are_named_exist(page: Path) -> None:
         assert made or (ROOT / name).is_file(), f"{page.name}: {name}"
     for link in re.findall(r"\]\(([^)#:]+)\)", text):
         assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_the_reading_tour_points_at_what_is_there() -> None:
+    """`name` in `file`: a function, class or constant of that file."""
+    page = (ROOT / "docs" / "reading_tour.md").read_text(encoding="utf-8")
+    pairs = re.findall(r"((?:`\w+`(?:, | and )?)+)\s+in\s+`([\w/]+\.py)`", page)
+    assert len(pairs) > 30
+    for names, file in pairs:
+        code = (ROOT / file).read_text(encoding="utf-8")
+        for name in re.findall(r"`(\w+)`", names):
+            defined = rf"^( *(def|class) {name}\b|{name} = )"
+            assert re.search(defined, code, re.M), f"{name} in {file}"
