@@ -22,7 +22,7 @@ def estimate(
     length: LengthOptions,
 ) -> str:
     """A line on how long pretraining would be; batch_shape: (B, S, P)."""
-    speed = matmul_gflops(repeats=3)
+    speed = matmul_gflops(repeats=5)
     seconds = training_flops(config, *batch_shape) / (ASSUMED_SHARE * speed * 1e9)
     steps = num_steps(length, steps_an_epoch, seconds)
     return (
