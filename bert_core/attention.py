@@ -1,11 +1,12 @@
 """Multi-head self-attention (Vaswani et al. 2017, section 3.2) and its biases."""
 
 import math
+from typing import Any
 
 import tensorflow as tf
 
 from bert_core.config import BertConfig
-from bert_core.layers import Dense, Initializer, dropout
+from bert_core.layers import Dense, Initializer, kept_by_dropout, scale_of_kept
 
 
 class SelfAttention(tf.Module):
@@ -28,27 +29,71 @@ class SelfAttention(tf.Module):
         seed: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """[B * S, H] -> [B * S, H]; `bias` broadcasts to the scores [B, N, S, S]."""
-        probabilities, value = self._attend(x, batch_size, bias)
-        probabilities = dropout(probabilities, self._dropout_rate, seed)
-        context = tf.matmul(probabilities, value)  # [B, N, S, D]
+        query, key, value = self._projected(x, batch_size)
+        shape = [*tf.unstack(tf.shape(query))[:3], tf.shape(key)[2]]
+        kept = kept_by_dropout(shape, self._dropout_rate, seed)
+        if kept is not None:
+            value *= scale_of_kept(self._dropout_rate)  # fewer numbers than probabilities
+        context = attention(query, key, value, bias, kept)  # [B, N, S, D]
         context = tf.transpose(context, [0, 2, 1, 3])  # [B, S, N, D]
         return self.output(tf.reshape(context, tf.shape(x)))
 
     def probabilities(self, x: tf.Tensor, batch_size: int, bias: tf.Tensor | None) -> tf.Tensor:
         """The attention maps [B, N, S, S]; each row sums to 1."""
-        return self._attend(x, batch_size, bias)[0]
+        query, key, _ = self._projected(x, batch_size)
+        return _probabilities(query, key, bias)
 
-    def _attend(
-        self, x: tf.Tensor, batch_size: int, bias: tf.Tensor | None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _projected(self, x: tf.Tensor, batch_size: int) -> list[tf.Tensor]:
+        """Scaled query, key and value, [B, N, S, D] each."""
         qkv = tf.reshape(self.qkv(x), [batch_size, -1, 3, self._heads, self._head_size])
-        query, key, value = tf.unstack(tf.transpose(qkv, [2, 0, 3, 1, 4]))  # [B, N, S, D]
+        query, key, value = tf.unstack(tf.transpose(qkv, [2, 0, 3, 1, 4]))
         # Scaling the query, S * D numbers a head, is cheaper than the S * S scores.
-        query *= 1.0 / math.sqrt(self._head_size)
-        scores = tf.matmul(query, key, transpose_b=True)  # [B, N, S, S]
-        if bias is not None:
-            scores += bias
-        return tf.nn.softmax(scores), value
+        return [query * (1.0 / math.sqrt(self._head_size)), key, value]
+
+
+def attention(
+    query: tf.Tensor,
+    key: tf.Tensor,
+    value: tf.Tensor,
+    bias: tf.Tensor | None = None,
+    kept: tf.Tensor | None = None,
+) -> tf.Tensor:
+    """(softmax(query key^T + bias) * kept) value, [B, N, S, D] like the first three.
+
+    kept: [B, N, S, S] of 0 and 1, or None for all. Bias and kept have no gradient.
+    The others' reads arrays [B, N, S, S] fewer times than TensorFlow's own: what the
+    gradient of softmax subtracts, each row's sum of probability times its gradient, is
+    the context times its gradient (Dao et al. 2022, https://arxiv.org/abs/2205.14135,
+    appendix B.2).
+    """
+
+    @tf.custom_gradient
+    def attend(query: tf.Tensor, key: tf.Tensor, value: tf.Tensor) -> Any:
+        probabilities = _probabilities(query, key, bias)
+        used = probabilities if kept is None else probabilities * kept
+        context = tf.matmul(used, value)
+
+        def gradient(d_context: tf.Tensor) -> Any:
+            d_used = tf.matmul(d_context, value, transpose_b=True)
+            row_sums = tf.reduce_sum(d_context * context, axis=-1, keepdims=True)
+            if kept is None:
+                d_scores = probabilities * (d_used - row_sums)
+            else:
+                d_scores = used * d_used - probabilities * row_sums
+            return (
+                tf.matmul(d_scores, key),
+                tf.matmul(d_scores, query, transpose_a=True),
+                tf.matmul(used, d_context, transpose_a=True),
+            )
+
+        return context, gradient
+
+    return attend(query, key, value)
+
+
+def _probabilities(query: tf.Tensor, key: tf.Tensor, bias: tf.Tensor | None) -> tf.Tensor:
+    scores = tf.matmul(query, key, transpose_b=True)  # [B, N, S, S]
+    return tf.nn.softmax(scores if bias is None else scores + bias)
 
 
 def padding_bias(input_mask: tf.Tensor) -> tf.Tensor:

@@ -9,6 +9,7 @@ is a pure function of it: `fold_in(seed, place)` gives each place its own.
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -85,18 +86,34 @@ def activation(name: str) -> Callable[[tf.Tensor], tf.Tensor]:
 
 
 def dropout(x: tf.Tensor, rate: float, seed: tf.Tensor | None) -> tf.Tensor:
-    """Zeroes a share `rate` of x, in steps of 1/256, and scales the rest to the same mean.
+    """Zeroes a share `rate` of x and scales the rest to the same mean.
 
-    Srivastava et al. 2014. The identity where `seed` is None or `rate` is 0. A random
-    byte a number is a third of the time of a random float.
+    Srivastava et al. 2014. The identity where `seed` is None or `rate` is 0.
+    """
+    kept = kept_by_dropout(tf.shape(x), rate, seed)
+    return x if kept is None else x * (kept * scale_of_kept(rate))
+
+
+def kept_by_dropout(shape: Any, rate: float, seed: tf.Tensor | None) -> tf.Tensor | None:
+    """1 for what stays, 0 for a share `rate`; None where all stays.
+
+    A random byte a number is a third of the time of a random float.
     """
     if seed is None or rate == 0.0:
-        return x
-    dropped = min(max(round(256 * rate), 1), 255)  # of 256 values of a byte
-    size = tf.size(x)
+        return None
+    size = tf.reduce_prod(shape)
     words = tf.random.stateless_uniform(
         [(size + 3) // 4], seed, minval=None, maxval=None, dtype=tf.int32
     )
     random_bytes = tf.reshape(tf.bitcast(words, tf.uint8), [-1])[:size]
-    kept = tf.cast(tf.reshape(random_bytes, tf.shape(x)) >= dropped, x.dtype)
-    return x * (kept * (256 / (256 - dropped)))
+    return tf.cast(tf.reshape(random_bytes, shape) >= _dropped_of_256(rate), tf.float32)
+
+
+def scale_of_kept(rate: float) -> float:
+    """1 / (1 - rate), with the rate in 256ths that is drawn."""
+    return 256 / (256 - _dropped_of_256(rate))
+
+
+def _dropped_of_256(rate: float) -> int:
+    """How many of the 256 values of a byte; neither none nor all."""
+    return min(max(round(256 * rate), 1), 255)

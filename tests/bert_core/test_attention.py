@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_core.attention import SelfAttention, alibi_bias, padding_bias
-from bert_core.layers import Initializer
+from bert_core.attention import SelfAttention, alibi_bias, attention, padding_bias
+from bert_core.layers import Initializer, kept_by_dropout
 from tests import oracles
 from tests.small_bert import MODES, assert_close, random_inputs, randomise, small_config
 
@@ -107,3 +107,33 @@ def test_dropout_falls_on_the_attention_maps():
     sixths = y[:, 0] * 6 * 0.5  # how many of the six keys were kept
     assert_close(sixths, np.round(sixths))
     assert len(set(np.round(sixths))) > 2
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3])
+@pytest.mark.parametrize("has_bias", [False, True])
+def test_the_gradient_is_that_of_the_formula(rate, has_bias):
+    """Against TensorFlow's own gradient of softmax and products."""
+    random = np.random.default_rng(2)
+    inputs = [tf.constant(random.standard_normal((2, 3, 7, 5)), tf.float32) for _ in range(3)]
+    weights = tf.constant(random.standard_normal((2, 3, 7, 5)), tf.float32)
+    bias = alibi_bias((1.0, 0.3, 0.0), 7) if has_bias else None
+    kept = kept_by_dropout([2, 3, 7, 7], rate, [4, 5])
+    assert (kept is None) == (rate == 0.0)
+
+    def formula(query, key, value):
+        scores = tf.matmul(query, key, transpose_b=True)
+        probabilities = tf.nn.softmax(scores if bias is None else scores + bias)
+        return tf.matmul(probabilities * (1.0 if kept is None else kept), value)
+
+    def gradients(function):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            context = function(*inputs)
+            loss = tf.reduce_sum(context * weights)
+        return [context, *tape.gradient(loss, inputs)]
+
+    expected = gradients(formula)
+    for ours, theirs in zip(
+        gradients(lambda *x: attention(*x, bias, kept)), expected, strict=True
+    ):
+        assert_close(ours, theirs)
