@@ -156,13 +156,13 @@ def test_labels_are_shown_as_they_stand() -> None:
 
 
 LABELS = ["a\tb\r\nc", "d\x0b\u2028e", "\x1b[2J\x9b1m", "\u202egpj.exe", r"a\tb", "\\"]
-FORMULAS = ['=HYPERLINK("http://x")', "+cmd|' /C calc'!A0", "-1+1", "@SUM(A1)", '"open', "-"]
-NUMBERS = ["-1", "+1", "-0.5", "7"]
+FORMULAS = ['=HYPERLINK("http://x")', "+cmd|' /C calc'!A0", "-1+1", "@SUM(A1)", '"open', '"']
+HARMLESS = ["-1", "+1", "-0.5", "-", "7"]  # numbers, and a sign alone
 
 
 def test_predictions_stay_in_their_cells() -> None:
     """And name their labels still: the escapes are Python's own."""
-    names = [*LABELS, *FORMULAS, *NUMBERS]
+    names = [*LABELS, *FORMULAS, *HARMLESS]
     task = Classification([Example("", None, name) for name in names], "train.csv")
     truth = task.targets([Example("", None, name) for name in names], "train.csv")
     table = task.table(truth, np.eye(len(names))[truth])
@@ -171,12 +171,12 @@ def test_predictions_stay_in_their_cells() -> None:
     shown = [row[1] for row in rows]
     assert [row[2] for row in rows] == shown
     assert [meant(cell) for cell in shown] == names
-    assert [cell for cell in shown if cell[0] in '=+-@"'] == ["-1", "+1", "-0.5"]
+    assert [cell for cell in shown if cell[0] in '=+-@"'] == HARMLESS[:4]
     assert shown[-1] == "7"
 
 
 def test_words_and_tags_stay_in_their_cells() -> None:
-    words = [name for name in [*LABELS, *FORMULAS, *NUMBERS] if " " not in name]
+    words = [name for name in [*LABELS, *FORMULAS, *HARMLESS] if " " not in name]
     tags = ["O", "B-\x1b[2J", "I-\u202e", *["O"] * (len(words) - 3)]
     sentence = Example(" ".join(words), None, " ".join(tags))
     task = TokenClassification([sentence], "train.conll")
@@ -184,7 +184,7 @@ def test_words_and_tags_stay_in_their_cells() -> None:
     truth = Words(words, tag_ids, np.ones(len(words), bool))
     rows = cells_of(task.table(truth, np.eye(len(task.labels))[tag_ids.ids]))
     assert [meant(row[1]) for row in rows] == words
-    assert [row[1] for row in rows if row[1][0] in '=+-@"'] == ["-1", "+1", "-0.5"]
+    assert [row[1] for row in rows if row[1][0] in '=+-@"'] == HARMLESS[:4]
     assert [meant(row[2]) for row in rows] == [meant(row[3]) for row in rows] == tags
 
 
