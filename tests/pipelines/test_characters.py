@@ -36,6 +36,10 @@ def test_letters_are_told_apart_by_script(script: str) -> None:
     assert sum(kind_of(c) == SCRIPTS[script] for c in others) <= 4
 
 
+def test_wide_and_narrow_forms_are_of_their_script() -> None:
+    assert [kind_of(c) for c in "Ａｱº"] == ["Latin", "Katakana", "Latin"]
+
+
 def test_what_is_no_letter() -> None:
     kinds = {
         "5": "digits",

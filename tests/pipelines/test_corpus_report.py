@@ -78,7 +78,10 @@ def test_what_is_drawn(tmp_path: Path) -> None:
     texts = [f"{'abcdefg'[i % 7]}{'x' * (i // 7)} " + "a " * 3 for i in range(50)]
     texts += [f"{'abcdefg'[i % 7]}{'x' * (i // 7)} " + "b " * 11 for i in range(25)]
     texts += [f"{'abcdefg'[i % 7]}{'x' * (i // 7)} " + "c " * 99 for i in range(25)]
-    report = prepare(tmp_path, texts)[0].report
+    prepared, _ = prepare(tmp_path, texts)
+    report = prepared.report
+    lengths = sorted(map(len, Tokenizer(prepared.vocabulary).encode(texts)))
+    assert lengths[49] < lengths[50] == report.median_tokens
     drawn = dataclasses.replace(report, token_lengths={"8": 50, "16": 25, "32": 0, "more": 25})
     assert drawn.details()[2:] == [
         "            1 to 8  50.0% " + "#" * 40,
