@@ -13,7 +13,7 @@ from typing import Any
 from bert_core.errors import UserError
 
 ACTIVATIONS = ("gelu", "gelu_new", "relu")
-POOLINGS = ("cls", "mean")
+POOLINGS = ("cls", "mean", "mean_max")
 
 # L and H of https://github.com/google-research/bert#bert, 2020-03-11 and 2018.
 PRESETS = {
@@ -48,7 +48,8 @@ class BertConfig:
     # symmetric). Empty: none, as in BERT.
     alibi_slopes: tuple[float, ...] = ()
     # What a classifier reads: "cls" is BERT's tanh-pooled first token, "mean" the
-    # mean of the visible tokens (without next-sentence loss nothing trains [CLS]).
+    # mean of the visible tokens (without next-sentence loss nothing trains [CLS]),
+    # "mean_max" their mean and, beside it, their largest number in each place.
     pooling: str = "cls"
 
     def __post_init__(self) -> None:

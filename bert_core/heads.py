@@ -31,6 +31,7 @@ class Pooler(tf.Module):
 
     def __init__(self, init: Initializer, config: BertConfig):
         super().__init__(name="pooler")
+        self.width = config.hidden_size
         self.dense = Dense(init, config.hidden_size, config.hidden_size, "dense")
 
     def __call__(self, x: tf.Tensor, input_mask: tf.Tensor) -> tf.Tensor:
@@ -41,6 +42,10 @@ class Pooler(tf.Module):
 class MeanPooler(tf.Module):
     """The mean of the visible tokens; it has no weights."""
 
+    def __init__(self, width: int):
+        super().__init__(name="pooler")
+        self.width = width  # H
+
     def __call__(self, x: tf.Tensor, input_mask: tf.Tensor) -> tf.Tensor:
         """[B * S, H] -> [B, H]."""
         mask = tf.cast(input_mask, x.dtype)  # [B, S]
@@ -48,9 +53,33 @@ class MeanPooler(tf.Module):
         return total / tf.maximum(tf.reduce_sum(mask, axis=1, keepdims=True), 1.0)
 
 
-def pooler(init: Initializer, config: BertConfig) -> Pooler | MeanPooler:
-    """The pooler that `config.pooling` names."""
-    return Pooler(init, config) if config.pooling == "cls" else MeanPooler(name="pooler")
+class MeanMaxPooler(tf.Module):
+    """The mean of the visible tokens, then the largest number of each place.
+
+    Howard and Ruder 2018, https://arxiv.org/abs/1801.06146, section 3.3, without the
+    last token.
+    """
+
+    def __init__(self, width: int):
+        super().__init__(name="pooler")
+        self.width = 2 * width  # 2 H
+        self._mean = MeanPooler(width)
+
+    def __call__(self, x: tf.Tensor, input_mask: tf.Tensor) -> tf.Tensor:
+        """[B * S, H] -> [B, 2 H]."""
+        visible = input_mask[:, :, tf.newaxis] > 0  # [B, S, 1]
+        # Below what a LayerNorm gives, and still a number in float16.
+        largest = tf.reduce_max(tf.where(visible, _rows(x, input_mask), -1e4), axis=1)
+        return tf.concat([self._mean(x, input_mask), largest], axis=1)
+
+
+def pooler(init: Initializer, config: BertConfig) -> Pooler | MeanPooler | MeanMaxPooler:
+    """The pooler that `config.pooling` names; `width` is the size of what it makes."""
+    if config.pooling == "cls":
+        return Pooler(init, config)
+    if config.pooling == "mean":
+        return MeanPooler(config.hidden_size)
+    return MeanMaxPooler(config.hidden_size)
 
 
 def _rows(x: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:

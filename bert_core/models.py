@@ -72,7 +72,7 @@ class TextModel(tf.Module):
         self.config = config
         self.encoder = Encoder(init, config)
         self.pooler = pooler(init, config)
-        self.output = Dense(init, config.hidden_size, num_outputs, "output")
+        self.output = Dense(init, self.pooler.width, num_outputs, "output")
 
     def logits(
         self, batch: ClassificationBatch | RegressionBatch, seed: tf.Tensor | None = None
@@ -111,7 +111,7 @@ class SentenceEncoder(tf.Module):
 def mean_vectors(encoder: Encoder, batch: ClassificationBatch) -> tf.Tensor:
     """[B, H]: the mean of the last layer over each text's tokens."""
     x = encoder(batch.input_ids, batch.input_mask, batch.segment_ids)
-    return MeanPooler(name="mean")(x, batch.input_mask)
+    return MeanPooler(encoder.config.hidden_size)(x, batch.input_mask)
 
 
 class Regressor(TextModel):

@@ -180,6 +180,12 @@ def mean_pooler(x: Array, mask: Array) -> Array:
     return np.stack([row[visible == 1].mean(0) for row, visible in zip(x, mask, strict=True)])
 
 
+def mean_max_pooler(x: Array, mask: Array) -> Array:
+    """Mean and maximum of each sequence's vectors where `mask` is 1, side by side."""
+    seen = [row[visible == 1] for row, visible in zip(x, mask, strict=True)]
+    return np.stack([np.concatenate([row.mean(0), row.max(0)]) for row in seen])
+
+
 def mlm_logits(p: Parameters, a: Architecture, input_ids: Array, positions: Array) -> Array:
     """[B, P, V] for the masked positions [B, P]; nothing is padded, all is segment 0."""
     all_visible, segment_0 = np.ones_like(input_ids), np.zeros_like(input_ids)
@@ -193,7 +199,11 @@ def classifier_logits(
 ) -> Array:
     """[B, C]: one linear layer on the pooled sequence."""
     x = hidden_states(under(p, "encoder"), a, input_ids, mask, segment_ids)[-1]
-    pooled = cls_pooler(under(p, "pooler"), x) if a.pooling == "cls" else mean_pooler(x, mask)
+    pooled = {
+        "cls": lambda: cls_pooler(under(p, "pooler"), x),
+        "mean": lambda: mean_pooler(x, mask),
+        "mean_max": lambda: mean_max_pooler(x, mask),
+    }[a.pooling]()
     return dense(under(p, "output"), pooled)
 
 

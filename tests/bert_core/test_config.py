@@ -118,7 +118,7 @@ def configs(draw):
         initializer_range=draw(small),
         layer_norm_eps=draw(small),
         alibi_slopes=tuple(draw(st.one_of(st.just([]), slopes))),
-        pooling=draw(st.sampled_from(["cls", "mean"])),
+        pooling=draw(st.sampled_from(["cls", "mean", "mean_max"])),
     )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bert_core.heads import MeanPooler, MlmHead, Pooler, pooler
+from bert_core.heads import MeanMaxPooler, MeanPooler, MlmHead, Pooler, pooler
 from bert_core.layers import Initializer
 from tests import oracles
 from tests.small_bert import (
@@ -51,14 +51,24 @@ def test_cls_pooler(mode):
 def test_mean_pooler(mode):
     _, mask, _ = random_inputs(small_config())
     x = normal(*mask.shape, 15)
-    actual = MODES[mode](MeanPooler())(x.reshape(-1, 15), mask)
+    actual = MODES[mode](MeanPooler(15))(x.reshape(-1, 15), mask)
     assert_close(actual, oracles.mean_pooler(x.astype(np.float64), mask))
 
 
 def test_the_mean_of_no_token_is_zero():
-    assert not MeanPooler()(normal(6, 15), np.zeros((2, 3), np.int32)).numpy().any()
+    assert not MeanPooler(15)(normal(6, 15), np.zeros((2, 3), np.int32)).numpy().any()
+
+
+@MODE
+def test_mean_max_pooler(mode):
+    _, mask, _ = random_inputs(small_config())
+    x = normal(*mask.shape, 15) - 3.0  # most maxima are below 0, where padding must not count
+    actual = MODES[mode](MeanMaxPooler(15))(x.reshape(-1, 15), mask)
+    assert actual.shape == (len(mask), 30)
+    assert_close(actual, oracles.mean_max_pooler(x.astype(np.float64), mask))
 
 
 def test_the_config_names_the_pooler():
+    assert isinstance(pooler(INIT, small_config(pooling="mean_max")), MeanMaxPooler)
     assert isinstance(pooler(INIT, small_config(pooling="cls")), Pooler)
     assert isinstance(pooler(INIT, small_config(pooling="mean")), MeanPooler)
