@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_core import attention, encoder
+from bert_core import attention, layers
 from bert_core.attention import padding_bias
 from bert_core.config import preset, steep_slopes
 from bert_core.encoder import Block, Embeddings, Encoder
@@ -166,12 +166,11 @@ def test_every_place_of_dropout_has_its_own_seed_and_rate(monkeypatch):
     config = small_config(hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.2)
     calls = []
 
-    def spy(x, rate, seed):
-        calls.append((len(x.shape), rate, None if seed is None else tuple(seed.numpy())))
-        return x
+    def spy(shape, rate, seed):
+        calls.append((len(shape), rate, None if seed is None else tuple(seed.numpy())))
 
-    monkeypatch.setattr(attention, "dropout", spy)
-    monkeypatch.setattr(encoder, "dropout", spy)
+    monkeypatch.setattr(attention, "kept_by_dropout", spy)
+    monkeypatch.setattr(layers, "kept_by_dropout", spy)
     model, inputs = Encoder(INIT, config), random_inputs(config)
     model(*inputs, seed=tf.constant([1, 2]))
     # Embeddings; then of each block the attention maps and the two sublayers.
