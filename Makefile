@@ -10,7 +10,7 @@ OLDEST_VENV := .venv-oldest
 .PHONY: demo test soak fuzz bench lint test-oldest lock clean
 
 demo: $(VENV)/.run
-	$(PY) run_demo.py --output_dir=demo
+	$(PY) run_recipe.py --flagfile=configs/demo.flags --output_dir=demo
 
 # As many processes as cores; a file's tests share one, and so what they set up.
 PYTEST := -m pytest -q -m "not soak" --numprocesses=auto --dist=loadfile

@@ -24,11 +24,13 @@ from loops import console, stopping
 from loops.options import (
     ACTIONS,
     FORMATS,
+    Budget,
     ConvertOptions,
     ExportOptions,
     LengthOptions,
     LoopOptions,
     PredictOptions,
+    RecipeOptions,
     RuntimeOptions,
     ScheduleOptions,
     TrainingOptions,
@@ -135,6 +137,7 @@ def dataset_flags() -> None:
         "tfds_data_dir", None, "Where TFDS datasets are kept; unset: ~/tensorflow_datasets."
     )
     flags.DEFINE_bool("download", True, "Fetch a TFDS dataset that is not there yet.")
+    flags.DEFINE_bool("unlabelled", True, "Let TFDS splits without labels join the corpus.")
     flags.DEFINE_string("text_key", "text", "Field of a TFDS dataset that holds the text.")
     flags.DEFINE_string(
         "label_key", None, "Field that holds the label; unset: label, where there is one."
@@ -146,6 +149,17 @@ def prepare_flags() -> None:
     """Where to write it:"""
     flags.DEFINE_string("data_dir", None, "Directory to write.")
     flags.DEFINE_bool("overwrite", False, "Replace what an earlier run wrote to --data_dir.")
+
+
+def given_dataset_flags() -> list[str]:
+    """The flags of `dataset_flags` that the command line gives, for another program."""
+    names = _names_defined_by[dataset_flags]
+    return [
+        part
+        for name in names
+        if FLAGS[name].present
+        for part in FLAGS[name].serialize().splitlines()
+    ]
 
 
 def prepare_options() -> options.PrepareOptions:
@@ -163,6 +177,7 @@ def dataset_options(data_dir: Path, overwrite: bool = False) -> options.PrepareO
         overwrite=overwrite,
         tfds_data_dir=_path("tfds_data_dir"),
         download=FLAGS.download,
+        unlabelled=FLAGS.unlabelled,
         text_key=FLAGS.text_key,
         label_key=FLAGS.label_key,
     )
@@ -370,6 +385,9 @@ def finetune_flags() -> None:
     )
     flags.DEFINE_integer("num_seeds", 1, "Repeat with so many seeds; mean and deviation.")
     flags.DEFINE_float("dropout", 0.1, "Dropout in fine-tuning.")
+    flags.DEFINE_float(
+        "token_dropout", 0.0, "Share of a text's tokens hidden behind [MASK], anew each epoch."
+    )
 
 
 def eval_sequences() -> int:
@@ -446,6 +464,7 @@ def classification_options(seed: int) -> options.ClassificationOptions:
         max_seq_length=FLAGS.max_seq_length,
         batch_size=FLAGS.batch_size,
         truncation=FLAGS.truncation,
+        token_dropout=FLAGS.token_dropout,
         seed=seed,
     )
 
@@ -583,6 +602,34 @@ def unlabelled_columns() -> options.ExamplesOptions:
 def reading_options(max_seq_length: int, truncation: str) -> options.ClassificationOptions:
     """How texts become batches for a trained run."""
     return options.ClassificationOptions(max_seq_length, FLAGS.batch_size, truncation)
+
+
+@group
+def recipe_flags() -> None:
+    """The recipe:"""
+    flags.DEFINE_multi_string("pretrain", [], "A flag of run_pretrain.py, without its dashes.")
+    flags.DEFINE_multi_string("finetune", [], "A flag of run_finetune.py, without its dashes.")
+    flags.DEFINE_float("minutes", None, "From raw text to the first fine-tuned model.")
+    flags.DEFINE_float("finetune_minutes", None, "Of these, at most so many for fine-tuning.")
+    flags.DEFINE_multi_string("fill_mask", [], "A text with [MASK] in it, to be filled in.")
+
+
+def recipe_options() -> RecipeOptions:
+    if not FLAGS.dataset:
+        raise UserError("--dataset is missing; --flagfile=configs/demo.flags has one")
+    return RecipeOptions(
+        pretrain=tuple(f"--{x}" for x in FLAGS.pretrain),
+        finetune=tuple(f"--{x}" for x in FLAGS.finetune),
+        fill_mask=tuple(f"--fill_mask={x}" for x in FLAGS.fill_mask),
+        budget=_budget(),
+    )
+
+
+def _budget() -> Budget | None:
+    given = [x for x in (FLAGS.minutes, FLAGS.finetune_minutes) if x is not None]
+    if len(given) == 1:
+        raise UserError("--minutes and --finetune_minutes go together; give both, or none")
+    return Budget(*given) if given else None
 
 
 @group

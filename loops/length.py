@@ -34,12 +34,15 @@ def seconds_a_step(
 
 
 def num_steps(length: LengthOptions, steps_an_epoch: int, seconds: float) -> int:
-    """The steps of a run, if a step takes `seconds`."""
+    """The steps of a run, if a step takes `seconds`: the fewest that a limit gives."""
+    limits = []
     if length.num_train_steps is not None:
-        return length.num_train_steps
+        limits.append(length.num_train_steps)
     if length.num_epochs is not None:
-        return max(1, round(length.num_epochs * steps_an_epoch))
-    return max(1, round(60 * (length.max_minutes or 0) / seconds))
+        limits.append(round(length.num_epochs * steps_an_epoch))
+    if length.max_minutes is not None:
+        limits.append(round(60 * length.max_minutes / seconds))
+    return max(1, min(limits))
 
 
 def steps_a_call(parameters: int, tokens_a_step: int) -> int:

@@ -34,7 +34,8 @@ class ScheduleOptions:
 
 @dataclasses.dataclass(frozen=True)
 class LengthOptions:
-    """How long to train: exactly one of the three is set."""
+    """How long to train: steps, epochs or minutes; with minutes beside one of the others,
+    whichever is over first."""
 
     num_train_steps: int | None = None
     num_epochs: float | None = None
@@ -42,9 +43,11 @@ class LengthOptions:
 
     def __post_init__(self) -> None:
         given = {k: v for k, v in dataclasses.asdict(self).items() if v is not None}
-        if len(given) != 1:
-            names = ", ".join(f"--{name}" for name in dataclasses.asdict(self))
-            raise UserError(f"give exactly one of {names}; given: {', '.join(given) or 'none'}")
+        if not given or {"num_train_steps", "num_epochs"} <= given.keys():
+            raise UserError(
+                "give --num_train_steps or --num_epochs, --max_minutes, or one of the two with "
+                f"it; given: {', '.join(given) or 'none'}"
+            )
         for name, value in given.items():
             if not 0 < value < 1e15:
                 raise UserError(f"--{name}={value}: must be above 0, and a number")
@@ -134,6 +137,9 @@ class ConvertOptions:
             raise UserError(f"--input={self.input}: no such directory")
 
 
+# Of the minutes left for pretraining; the rest goes to starting, evaluating and saving.
+SHARE_OF_STEPS = 0.95
+
 ACTIONS = ("fill_mask", "classify", "embed")
 CLASS_FILES = (".jsonl", ".csv", ".tsv")
 
@@ -197,3 +203,38 @@ class ExportOptions:
                 "--quantize and --eval_file go together: labelled texts show what it costs"
             )
         check_new(self.output_dir, "--output_dir")
+
+
+@dataclasses.dataclass(frozen=True)
+class Budget:
+    """Minutes of a whole recipe, from the raw text to the first fine-tuned model."""
+
+    minutes: float
+    finetune_minutes: float  # of these, kept for fine-tuning
+
+    def __post_init__(self) -> None:
+        if not 0 < self.finetune_minutes < self.minutes < 1e6:
+            raise UserError(
+                f"--finetune_minutes={self.finetune_minutes}: must be above 0 and below "
+                f"--minutes={self.minutes}"
+            )
+
+    def pretraining_minutes(self, gone: float) -> float:
+        """What is left for steps of pretraining after `gone` minutes; UserError if nothing."""
+        left = SHARE_OF_STEPS * (self.minutes - gone - self.finetune_minutes)
+        if left <= 0:
+            raise UserError(
+                f"--minutes={self.minutes}: preparing took {gone:.1f} of them, which leaves "
+                "nothing for pretraining; give more"
+            )
+        return left
+
+
+@dataclasses.dataclass(frozen=True)
+class RecipeOptions:
+    """What run_recipe.py hands to the programs it runs."""
+
+    pretrain: tuple[str, ...]  # flags of run_pretrain.py
+    finetune: tuple[str, ...]  # flags of run_finetune.py
+    fill_mask: tuple[str, ...]  # flags of run_predict.py
+    budget: Budget | None  # None: the lengths are those that the flags give

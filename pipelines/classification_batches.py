@@ -100,9 +100,30 @@ def training_batches(
 
     def batch_of(step: int) -> Any:
         epoch, place = divmod(step, steps_per_epoch)
-        return make(plan(epoch)[place])
+        batch = make(plan(epoch)[place])
+        if not options.token_dropout:
+            return batch
+        return batch._replace(
+            input_ids=hide_tokens(
+                batch.input_ids, options.token_dropout, vocabulary, [options.seed, step]
+            )
+        )
 
     return _dataset(batch_of, range(first_step, num_steps), make(_EMPTY))
+
+
+def hide_tokens(
+    input_ids: np.ndarray, share: float, vocabulary: Vocabulary, seed: list[int]
+) -> np.ndarray:
+    """input_ids [B, S] with each ordinary token [MASK] at the odds of `share`.
+
+    A text is then seen differently in every epoch, as it was in pretraining. A pure
+    function of its arguments.
+    """
+    random = np.random.Generator(np.random.Philox(np.random.SeedSequence(seed)))
+    special = [vocabulary.pad_id, vocabulary.cls_id, vocabulary.sep_id]
+    hidden = (random.random(input_ids.shape) < share) & ~np.isin(input_ids, special)
+    return np.where(hidden, np.int32(vocabulary.mask_id), input_ids)
 
 
 def evaluation_batches(

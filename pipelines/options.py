@@ -38,6 +38,7 @@ class PrepareOptions:
     overwrite: bool = False
     tfds_data_dir: Path | None = None  # None: TFDS's own default, ~/tensorflow_datasets
     download: bool = True
+    unlabelled: bool = True  # whether splits without labels join the corpus
     text_key: str = "text"
     label_key: str | None = None  # None: "label", where the dataset has it
 
@@ -123,12 +124,17 @@ class ClassificationOptions:
     max_seq_length: int = 256
     batch_size: int = 32
     truncation: str = "head"  # what is kept of a longer text
+    token_dropout: float = 0.0  # share of the tokens hidden behind [MASK] in training
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.truncation not in TRUNCATIONS:
             raise UserError(
                 f"--truncation={self.truncation}: must be one of {', '.join(TRUNCATIONS)}"
+            )
+        if not 0 <= self.token_dropout < 1:
+            raise UserError(
+                f"--token_dropout={self.token_dropout}: must be at least 0 and below 1"
             )
         check_seed(self.seed)
         if self.max_seq_length < 8:

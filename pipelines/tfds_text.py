@@ -39,9 +39,16 @@ def source(options: PrepareOptions) -> Source:
         "label_key": label_key or "",
         "cleaning": "1",
     }
+    splits = [x for x in sorted(builder.info.splits) if _is_wanted(x, options.unlabelled)]
+    if not options.unlabelled:
+        identity["splits"] = " ".join(splits)
     names = tuple(getattr(features[label_key], "names", ())) if label_key else ()
-    documents = _documents(builder, text_key, label_key, names)
+    documents = _documents(builder, splits, text_key, label_key, names)
     return Source(options.dataset, identity, documents, names, bool(label_key))
+
+
+def _is_wanted(split: str, unlabelled: bool) -> bool:
+    return split in SPLITS or (unlabelled and not split.startswith(_HELD_OUT))
 
 
 def _check_field(features: dict[str, Any], flag: str, key: str, kinds: str, what: str) -> None:
@@ -98,15 +105,17 @@ def _fetch(builder: Any) -> None:
 
 
 def _documents(
-    builder: Any, text_key: str, label_key: str | None, names: tuple[str, ...]
+    builder: Any,
+    splits: list[str],
+    text_key: str,
+    label_key: str | None,
+    names: tuple[str, ...],
 ) -> Iterator[Document]:
     import tensorflow_datasets as tfds
 
     _fetch(builder)
     wanted = {text_key, label_key} - {None}
-    for split in sorted(builder.info.splits):
-        if split.startswith(_HELD_OUT) and split not in SPLITS:
-            continue
+    for split in splits:
         dataset = builder.as_dataset(
             split=split,
             shuffle_files=False,  # the same order every time

@@ -80,8 +80,9 @@ def prepare(name: str, *arguments: str, says: str | tuple[str, ...], **files: Co
     return row("prepare", name, named(files), arguments, says)
 
 
-def demo(name: str, *arguments: str, says: str | tuple[str, ...], **files: Content):
-    return row("demo", name, named(files), arguments, says)
+def recipe(name: str, *arguments: str, says: str | tuple[str, ...], **files: Content):
+    usual = ("--dataset=docstrings",)
+    return row("recipe", name, named(files), (*usual, *arguments), says)
 
 
 def row(

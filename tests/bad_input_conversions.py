@@ -1,10 +1,10 @@
-"""More of tests/bad_input_cases.py: run_convert.py and run_demo.py."""
+"""More of tests/bad_input_cases.py: run_convert.py and run_recipe.py."""
 
 import json
 import pickle
 from pathlib import Path
 
-from tests.bad_input_cases import START, VOCABULARY, Content, Files, changed, demo, named, row
+from tests.bad_input_cases import START, VOCABULARY, Content, Files, changed, named, recipe, row
 
 GOLDEN = Path(__file__).resolve().parent / "golden" / "huggingface" / "model"
 HUB = {f"hub/{path.name}": path.read_bytes() for path in GOLDEN.iterdir()}
@@ -180,20 +180,34 @@ OTHER_CASES = [
 
 CONVERT_CASES = [*FLAG_CASES, *HUB_CASES, *OTHER_CASES]
 
-DEMO_CASES = [
-    demo("no output", says="--output_dir is missing"),
-    demo("unknown flag", "--outputdir=x", says="'outputdir'. Did you mean: output_dir"),
-    demo("stray", "x", says="'x' is not a flag"),
-    demo("output is a file", "--output_dir={here}/f", says="f: is a file; name a", f=b""),
-    demo("output below a file", "--output_dir={here}/f/d", says="cannot be written", f=b""),
-    demo("output in /proc", "--output_dir=/proc/x", says="/proc cannot be written to"),
-    demo(
+RECIPE_CASES = [
+    recipe("no output", says="--output_dir is missing"),
+    recipe("unknown flag", "--outputdir=x", says="'outputdir'. Did you mean: output_dir"),
+    recipe("stray", "x", says="'x' is not a flag"),
+    recipe("no dataset", "--dataset=", "--output_dir={here}/d", says="--dataset is missing"),
+    recipe(
+        "half a budget",
+        "--output_dir={here}/d",
+        "--minutes=3",
+        says="--minutes and --finetune_minutes go together",
+    ),
+    recipe(
+        "a budget too small",
+        "--output_dir={here}/d",
+        "--minutes=3",
+        "--finetune_minutes=3",
+        says="--finetune_minutes=3.0: must be above 0 and below --minutes=3.0",
+    ),
+    recipe("output is a file", "--output_dir={here}/f", says="f: is a file; name a", f=b""),
+    recipe("output below a file", "--output_dir={here}/f/d", says="cannot be written", f=b""),
+    recipe("output in /proc", "--output_dir=/proc/x", says="/proc cannot be written to"),
+    recipe(
         "strangers",
         "--output_dir={here}/d",
         says=("d: holds thesis.tex", "name a new directory"),
         d_of_thesis__tex=b"",
     ),
-    demo(
+    recipe(
         "a file in the way",
         "--output_dir={here}/d",
         says=("d: holds runs", "name a new directory"),

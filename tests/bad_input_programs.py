@@ -73,7 +73,7 @@ FLAG_CASES = [
         files={**CORPUS, "flags": b"\xff\xfe"},
     ),
     pretrain(
-        "two lengths", "--num_epochs=1", "--max_minutes=1", says=("exactly one", "--num_epochs")
+        "two lengths", "--num_epochs=1", "--num_train_steps=1", says=("one of the two", "given")
     ),
 ]
 

@@ -15,7 +15,7 @@ from tests.bad_input_cases import (
     Case,
     Files,
 )
-from tests.bad_input_conversions import CONVERT_CASES, DEMO_CASES, GOOGLE, HUB
+from tests.bad_input_conversions import CONVERT_CASES, GOOGLE, HUB, RECIPE_CASES
 from tests.bad_input_datasets import DATASET_CASES
 from tests.bad_input_programs import (
     CHECKPOINT_CASES,
@@ -33,7 +33,7 @@ from tests.programs import Ended, Zygote
 CASES = [
     *(CORPUS_CASES + VOCABULARY_CASES + CONFIG_CASES + FLAG_CASES),
     *(PATH_CASES + EXAMPLE_CASES + CHECKPOINT_CASES + TASK_CASES + PHASE_CASES),
-    *(CONVERT_CASES + DATASET_CASES + DEMO_CASES),
+    *(CONVERT_CASES + DATASET_CASES + RECIPE_CASES),
     *(PREDICT_CASES + EXPORT_CASES),
 ]
 

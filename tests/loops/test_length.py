@@ -13,6 +13,12 @@ def test_num_steps() -> None:
     assert num_steps(LengthOptions(max_minutes=1e-9), 100, 0.5) == 1
 
 
+def test_beside_another_limit_minutes_are_a_limit_too() -> None:
+    assert num_steps(LengthOptions(num_epochs=2, max_minutes=1), 100, 0.5) == 120
+    assert num_steps(LengthOptions(num_epochs=1, max_minutes=1), 100, 0.5) == 100
+    assert num_steps(LengthOptions(num_train_steps=7, max_minutes=1), 100, 0.5) == 7
+
+
 @pytest.mark.parametrize(
     ("parameters", "tokens", "steps"),
     [(10, 10, 10), (1_500_000, 32 * 128, 5), (110_000_000, 8 * 128, 1)],

@@ -20,8 +20,8 @@ from pipelines.classification_batches import (
 from pipelines.options import ClassificationOptions
 from pipelines.tokenized import Rows, TokenizedTexts
 
-PAD, CLS, SEP = 7, 8, 9  # not 0, so that a zero is a mistake
-VOCABULARY = SimpleNamespace(pad_id=PAD, cls_id=CLS, sep_id=SEP)
+PAD, CLS, SEP, MASK = 7, 8, 9, 10  # not 0, so that a zero is a mistake
+VOCABULARY = SimpleNamespace(pad_id=PAD, cls_id=CLS, sep_id=SEP, mask_id=MASK)
 
 
 def texts_of_lengths(lengths, pair_lengths=None):
@@ -239,3 +239,23 @@ def test_nothing_to_train_on_is_an_error_and_nothing_to_evaluate_is_no_batches()
 def test_texts_tokenized_for_a_longer_model_are_an_error():
     with pytest.raises(ValueError, match="tokenized to 129 tokens, batched to 128"):
         evaluation_batches(texts_of_lengths([127]), None, VOCABULARY, OPTIONS)
+
+
+def test_token_dropout_hides_a_share_of_the_ordinary_tokens_by_seed_and_step():
+    texts = texts_of_lengths([100] * 64)
+    labels = np.arange(64, dtype=np.int32)
+
+    def batches(first_step, token_dropout):
+        options = ClassificationOptions(128, 32, token_dropout=token_dropout)
+        return arrays(training_batches(texts, labels, VOCABULARY, options, first_step, 4))
+
+    whole, holey = batches(0, 0.0), batches(0, 0.25)
+    for before, after in zip(whole, holey, strict=True):
+        hidden = before.input_ids != after.input_ids
+        assert set(after.input_ids[hidden]) == {MASK}
+        assert not hidden[before.input_ids < 100].any()  # special tokens stay
+        assert hidden.sum() / (before.input_ids >= 100).sum() == pytest.approx(0.25, abs=0.03)
+        assert_same([after], [before._replace(input_ids=after.input_ids)])
+    # Other tokens in the second epoch, and the same ones for a run that begins there.
+    assert len({batch.input_ids.tobytes() for batch in holey}) == 4
+    assert_same(batches(2, 0.25), holey[2:])

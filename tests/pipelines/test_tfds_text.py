@@ -73,6 +73,14 @@ def test_splits_labels_and_cleaning(toy):
     assert source.identity["tfds"] == "toy/1.2.3"
 
 
+def test_splits_without_labels_can_be_left_out(toy):
+    everything, labelled = toy(), toy(unlabelled=False)
+    assert {x.split for x in everything.documents} - {x.split for x in labelled.documents} == {
+        "corpus"
+    }
+    assert labelled.identity != everything.identity
+
+
 def test_labels_without_names_are_their_values(toy):
     labels = {document.label for document in toy(label_key="text").documents}
     assert "Good<br />film" in labels

@@ -1,0 +1,195 @@
+"""What each part of the recipe is worth: short pretrainings that differ in one thing.
+
+  python run_prepare.py --dataset=imdb_reviews --data_dir=data/imdb
+  python benchmarks/ablate.py --data_dir=data/imdb --output_dir=runs/ablate --minutes=10
+  python benchmarks/ablate.py --data_dir=data/imdb --output_dir=runs/ablate --only=slopes,rate
+
+Every row trains for the same minutes, and ends with its dev loss in bits a character of
+the text, so that vocabularies compare. With --finetune_epochs each is also fine-tuned on
+the labelled reviews, and its accuracy is that of a dev split cut from them: the test
+reviews are not read. The same command again goes on where it was stopped, and what is done is
+not done again. The table is printed, and written to OUTPUT_DIR/table.md; docs/recipe.md
+tells what was learned from it.
+"""
+
+import json
+import math
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from absl import flags as absl_flags
+
+import flags
+from bert_core.errors import RunError, UserError
+from loops.metrics_log import last_of
+
+ROOT = Path(__file__).resolve().parent.parent
+# The recipe's model: configs/imdb_model.json
+SHAPE = {
+    "hidden_size": 128,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 512,
+    "alibi_slopes": [2.0, 0.7, 0.2, 0.02],
+}
+PRETRAINING = {"batch_size": 16, "masked_share": 0.2, "learning_rate": 2e-3}
+FINETUNING = {"max_seq_length": 512, "truncation": "head_tail", "pooling": "mean_max"}
+
+
+class Row(NamedTuple):
+    """One thing changed: fields of the model, or flags of run_pretrain.py."""
+
+    model: Mapping[str, Any] = MappingProxyType({})
+    flags: Mapping[str, Any] = MappingProxyType({})
+
+
+TWO_HEADS = {"num_attention_heads": 2}
+ROWS = {
+    "the recipe": Row(),
+    "slopes: none (faithful BERT)": Row({"alibi_slopes": []}),
+    "slopes: of the ALiBi paper": Row({"alibi_slopes": [2**-2, 2**-4, 2**-6, 2**-8]}),
+    "slopes: 2, 1, 0.3, 0.05": Row({"alibi_slopes": [2.0, 1.0, 0.3, 0.05]}),
+    "slopes: two heads, 1 and 0.1": Row({**TWO_HEADS, "alibi_slopes": [1.0, 0.1]}),
+    "rate: 1e-3": Row({}, {"learning_rate": 1e-3}),
+    "rate: 4e-3": Row({}, {"learning_rate": 4e-3}),
+    "batch: 32": Row({}, {"batch_size": 32}),
+    "batch: 64": Row({}, {"batch_size": 64}),
+    "masked: 15%": Row({}, {"masked_share": 0.15}),
+    "masked: 30%": Row({}, {"masked_share": 0.3}),
+    "dropout: 0.1": Row({}, {"dropout": 0.1}),
+    "vocabulary: 4,096": Row({}, {"vocab_size": 4096}),
+    "vocabulary: 16,384": Row({}, {"vocab_size": 16384}),
+    "length: 64": Row({}, {"seq_length": 64, "batch_size": 32}),
+    "length: 256": Row({}, {"seq_length": 256, "batch_size": 8}),
+    "shape: H256": Row({"hidden_size": 256, "intermediate_size": 1024}),
+    "shape: L4": Row({"num_hidden_layers": 4}),
+}
+
+
+@flags.group
+def benchmark_flags() -> None:
+    """What to run:"""
+    absl_flags.DEFINE_string("data_dir", None, "What run_prepare.py has written.")
+    absl_flags.DEFINE_string("output_dir", None, "Runs and table; what is done is kept.")
+    absl_flags.DEFINE_float("minutes", 10.0, "Of pretraining, for each row.")
+    absl_flags.DEFINE_float("finetune_epochs", 0.0, "Then fine-tune for so long; 0: do not.")
+    absl_flags.DEFINE_integer("num_threads", 0, "Of TensorFlow; 0: one a core.")
+    absl_flags.DEFINE_integer("seed", 0, "Of all runs.")
+    absl_flags.DEFINE_list("only", [], "Words; rows whose name has one. Unset: all.")
+
+
+def main() -> None:
+    values = flags.FLAGS
+    if not values.data_dir or not values.output_dir:
+        raise UserError("--data_dir and --output_dir are needed; --help shows an example")
+    if not (Path(values.data_dir) / "train.jsonl").exists():
+        raise UserError(
+            f"--data_dir={values.data_dir}: has no train.jsonl; run_prepare.py makes it"
+        )
+    names = [n for n in ROWS if not values.only or any(word in n for word in values.only)]
+    if not names:
+        raise UserError(f"--only={','.join(values.only)}: no row has that word")
+    output = Path(values.output_dir)
+    results = {}
+    for name in names:
+        started = time.monotonic()
+        results[name] = run(ROWS[name], output / slug(name))
+        print(f"{name}: {results[name]}  ({time.monotonic() - started:.0f} s)", flush=True)
+        (output / "table.md").write_text(table(results))
+    print(table(results))
+
+
+def slug(name: str) -> str:
+    """A row's name as that of a directory."""
+    return "".join(c if c.isalnum() else "_" for c in name)
+
+
+def run(row: Row, directory: Path) -> dict[str, float]:
+    """Pretrains, and fine-tunes if asked to; the figures of its last evaluations."""
+    values = flags.FLAGS
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "model.json").write_text(json.dumps({**SHAPE, **row.model}))
+    pretrained = directory / "pretrain"
+    call(
+        "run_pretrain.py",
+        {
+            "corpus_dir": Path(values.data_dir) / "corpus",
+            "model_config": directory / "model.json",
+            "output_dir": pretrained,
+            "max_minutes": values.minutes,
+            **PRETRAINING,
+            **row.flags,
+        },
+    )
+    results = pretraining_figures(pretrained)
+    if values.finetune_epochs:
+        tuned = directory / "finetune"
+        call(
+            "run_finetune.py",
+            {
+                "init_checkpoint": pretrained,
+                "train_file": Path(values.data_dir) / "train.jsonl",
+                "output_dir": tuned,
+                "num_epochs": values.finetune_epochs,
+                **FINETUNING,
+            },
+        )
+        results["dev accuracy"] = last_of(tuned / "metrics.jsonl", "dev")["accuracy"]
+    return results
+
+
+def call(program: str, arguments: dict[str, Any]) -> None:
+    """Runs a program of the project; its output goes to a file beside its run."""
+    values = flags.FLAGS
+    arguments |= {"num_threads": values.num_threads, "seed": values.seed}
+    log = Path(arguments["output_dir"]).with_suffix(".log")
+    command = [sys.executable, str(ROOT / program)]
+    command += [f"--{name}={value}" for name, value in arguments.items()]
+    with log.open("w") as file:
+        code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT).returncode
+    if code:
+        raise RunError(f"{program} ended with {code}; {log} says why")
+
+
+def pretraining_figures(run_directory: Path) -> dict[str, float]:
+    """Tokens seen, dev loss in nats a token and bits a character, and masked accuracy."""
+    last = last_of(run_directory / "metrics.jsonl", "dev")
+    record = json.loads((run_directory / "run.json").read_text())
+    corpus = json.loads((run_directory / "corpus.json").read_text())
+    mlm = record["mlm"]
+    return {
+        "million tokens": last["step"] * mlm["batch_size"] * mlm["seq_length"] / 1e6,
+        "nats a token": last["loss"],
+        "bits a character": last["loss"]
+        / math.log(2)
+        * corpus["tokens"]
+        / corpus["characters"],
+        "masked accuracy": last["masked_accuracy"],
+    }
+
+
+def table(results: dict[str, dict[str, float]]) -> str:
+    """Markdown: a row an experiment, a column a figure."""
+    columns = list(next(iter(results.values())))
+    lines = [
+        "| | " + " | ".join(columns) + " |",
+        "| --- |" + " ---: |" * len(columns),
+    ]
+    for name, figures in results.items():
+        cells = [
+            f"{figures[c]:.1f}" if c == "million tokens" else f"{figures[c]:.4f}"
+            for c in columns
+        ]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    flags.launch(main, benchmark_flags)
