@@ -380,8 +380,14 @@ def finetune_flags() -> None:
     flags.DEFINE_string(
         "pooling",
         "auto",
-        "What is read of a text: mean of the tokens, BERT's cls, or auto: cls where the "
-        "run it starts from has a trained pooler.",
+        "What is read of a text: mean of the tokens, mean_max, BERT's cls, or auto: cls where "
+        "the run it starts from has a trained pooler.",
+    )
+    flags.DEFINE_integer(
+        "attention_window",
+        None,
+        "Read longer texts in windows of at most so many tokens, such as the pretraining's "
+        "--seq_length: faster, with --pooling=mean or mean_max; unset: as in that run.",
     )
     flags.DEFINE_integer("num_seeds", 1, "Repeat with so many seeds; mean and deviation.")
     flags.DEFINE_float("dropout", 0.1, "Dropout in fine-tuning.")
@@ -440,6 +446,8 @@ def finetuning_config(
 
     pools: whether the task reads a text as one vector; else no pooler is kept.
     """
+    if FLAGS.attention_window is not None:
+        config = dataclasses.replace(config, attention_window=FLAGS.attention_window)
     config.check_length(FLAGS.max_seq_length, "--max_seq_length")
     allowed = ("auto", *bert_config.POOLINGS)
     if FLAGS.pooling not in allowed:

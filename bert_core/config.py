@@ -47,6 +47,9 @@ class BertConfig:
     # sees its neighbours from the first step (ALiBi, Press et al. 2021, made
     # symmetric). Empty: none, as in BERT.
     alibi_slopes: tuple[float, ...] = ()
+    # The most tokens that see each other: a longer text is read in windows of at most so
+    # many (bert_core/windows.py). 0: all see all, as in BERT.
+    attention_window: int = 0
     # What a classifier reads: "cls" is BERT's tanh-pooled first token, "mean" the
     # mean of the visible tokens (without next-sentence loss nothing trains [CLS]),
     # "mean_max" their mean and, beside it, their largest number in each place.
@@ -78,6 +81,12 @@ class BertConfig:
                     f"config: {name} must be one of {', '.join(allowed)}, "
                     f"not {getattr(self, name)!r}"
                 )
+        window = self.attention_window
+        if isinstance(window, bool) or not isinstance(window, int) or not 0 <= window < 2**31:
+            raise UserError(
+                "config: attention_window must be a whole number of at least 0, not "
+                f"{window!r:.80}"
+            )
         slopes = self.alibi_slopes
         if not isinstance(slopes, list | tuple) or not all(
             _is_number(slope) and slope >= 0 for slope in slopes
@@ -104,7 +113,7 @@ class BertConfig:
 
     def check_length(self, seq_length: int, flag: str) -> None:
         """Raises UserError when a sequence is longer than there are positions."""
-        if seq_length > self.max_position_embeddings:
+        if min(seq_length, self.attention_window or seq_length) > self.max_position_embeddings:
             raise UserError(
                 f"{flag}={seq_length}: the model has max_position_embeddings "
                 f"{self.max_position_embeddings}; use at most that many"

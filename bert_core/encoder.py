@@ -8,6 +8,7 @@ import tensorflow as tf
 from bert_core.attention import SelfAttention, alibi_bias, padding_bias
 from bert_core.config import BertConfig
 from bert_core.layers import Dense, Initializer, LayerNorm, activation, dropout, fold_in
+from bert_core.windows import cut, joined, num_windows
 
 
 class Embeddings(tf.Module):
@@ -78,13 +79,24 @@ class Encoder(tf.Module):
         segment_ids: tf.Tensor | None = None,
         seed: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """[B, S] int32 -> [B * S, H] float32.
+        """[B, S] int32 -> [B * S, H] float32; long texts in windows, if the config says so.
 
         input_mask: [B, S], 1 for a token, 0 for padding; None where nothing is padded.
         segment_ids: [B, S]; None where all is segment 0.
         seed: int32 [2] for dropout, None for none.
         """
-        return self.hidden_states(input_ids, input_mask, segment_ids, seed)[-1]
+        window, (batch_size, seq_length) = self.config.attention_window, shape_of(input_ids)
+        if not window or (isinstance(seq_length, int) and seq_length <= window):
+            return self.hidden_states(input_ids, input_mask, segment_ids, seed)[-1]
+        if input_mask is None:
+            input_mask = tf.ones_like(input_ids)
+        count = num_windows(seq_length, window)
+        rows = [
+            None if x is None else cut(x, batch_size, seq_length, count)
+            for x in (input_ids, input_mask, segment_ids)
+        ]
+        states = self.hidden_states(*rows, seed)
+        return joined(states[-1], batch_size, seq_length)
 
     def hidden_states(
         self,

@@ -13,7 +13,7 @@ from bert_core.config import BertConfig, from_dict
 from bert_core.errors import UserError
 from bert_core.huggingface_names import CLASSIFIER
 
-_OURS_ONLY = ("alibi_slopes", "pooling")
+_OURS_ONLY = ("alibi_slopes", "attention_window", "pooling")
 _GOOGLES_EPSILON = 1e-12  # a constant of modeling.py, no field
 
 
@@ -88,6 +88,11 @@ def check_exportable(config: BertConfig, parts: Collection[str], where: str) -> 
         raise UserError(
             f"{where}: alibi_slopes is set, which no other program's BERT has; only a run "
             "trained with --locality=none can be exported"
+        )
+    if config.attention_window:
+        raise UserError(
+            f"{where}: attention_window is set, but elsewhere all tokens see each other; only "
+            "a run fine-tuned without --attention_window can be exported"
         )
     if "output" in parts and config.pooling != "cls":
         raise UserError(

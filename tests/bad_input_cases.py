@@ -236,6 +236,7 @@ CONFIG_CASES = [
     config("dropout", "hidden_dropout_prob must be in [0, 1), not 1", hidden_dropout_prob=1),
     config("activation", "hidden_act must be one of gelu", hidden_act="swish"),
     config("unknown field", "unknown field 'layers'; known: vocab_size", layers=2),
+    config("window", "attention_window must be a whole number", attention_window=-1),
     config("slopes", "alibi_slopes has 1 numbers for 2 attention heads", alibi_slopes=[1]),
     pretrain(
         "config: not JSON",

@@ -30,6 +30,7 @@ REFUSED = {
     "initializer_range": [0.0, 1.0, -0.1, NAN, INF, "0.02", None],
     "layer_norm_eps": [0.0, 1.0, -1e-12, NAN, INF, "1e-12", None],
     "alibi_slopes": [(1.0,) * 11, (-1.0,) * 12, (NAN,) * 12, (INF,) * 12, ("1",) * 12, 1, None],
+    "attention_window": [-1, 1.5, True, "4", None, 2**31],
     "pooling": ["max", "", None],
 }
 PUBLISHED = {  # layers, hidden, heads, feed-forward: google-research/bert, README
@@ -118,6 +119,7 @@ def configs(draw):
         initializer_range=draw(small),
         layer_norm_eps=draw(small),
         alibi_slopes=tuple(draw(st.one_of(st.just([]), slopes))),
+        attention_window=draw(st.integers(0, 10**6)),
         pooling=draw(st.sampled_from(["cls", "mean", "mean_max"])),
     )
 
@@ -172,6 +174,9 @@ def test_lengths_beyond_the_positions_are_refused_by_flag():
     config.check_length(64, "--seq_length")
     with pytest.raises(UserError, match=r"--seq_length=65.*max_position_embeddings 64"):
         config.check_length(65, "--seq_length")
+    dataclasses.replace(config, attention_window=64).check_length(65, "--seq_length")
+    with pytest.raises(UserError, match=r"--seq_length=66"):
+        dataclasses.replace(config, attention_window=65).check_length(66, "--seq_length")
 
 
 def test_it_comes_without_tensorflow_and_numpy():

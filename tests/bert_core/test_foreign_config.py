@@ -29,7 +29,7 @@ def test_huggingface_there_and_back():
     assert values["pad_token_id"] == 7
     assert values["architectures"] == ["BertForSequenceClassification"]
     assert labels_of(values, 2, "x") == ("no", "yes")
-    assert not {"alibi_slopes", "pooling"} & set(values)
+    assert not {"alibi_slopes", "attention_window", "pooling"} & set(values)
 
 
 def test_google_there_and_back():

@@ -138,6 +138,7 @@ def test_report_names_every_variable(theirs: Path, tmp_path: Path) -> None:
     [
         ("huggingface", {"alibi_slopes": [1, 1, 1, 1, 1]}, "alibi_slopes is set"),
         ("google", {"alibi_slopes": [1, 1, 1, 1, 1]}, "alibi_slopes is set"),
+        ("huggingface", {"attention_window": 8}, "attention_window is set"),
         ("huggingface", {"pooling": "mean"}, "pooling is 'mean'"),
         ("google", {"pooling": "mean"}, "pooling is 'mean'"),
         ("google", {"layer_norm_eps": 1e-5}, "layer_norm_eps is 1e-05"),

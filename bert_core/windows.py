@@ -1,0 +1,30 @@
+"""Long texts in windows that do not see each other: attention without the square.
+
+A text of S tokens becomes K = ceil(S / window) rows of W = ceil(S / K) tokens, each with
+positions from 0, as in pretraining. A pooler over all tokens brings them together.
+Sizes are numbers where they are known when traced, else scalar tensors.
+"""
+
+from typing import Any
+
+import tensorflow as tf
+
+Size = Any  # int or int32 scalar
+
+
+def num_windows(seq_length: Size, window: int) -> Size:
+    """K, the fewest windows of at most `window` tokens."""
+    return -(-seq_length // window)
+
+
+def cut(x: tf.Tensor, batch_size: Size, seq_length: Size, count: Size) -> tf.Tensor:
+    """[B, S] -> [B * K, W], with zeros behind a text's end."""
+    width = -(-seq_length // count)
+    padded = tf.pad(x, [[0, 0], [0, count * width - seq_length]])
+    return tf.reshape(padded, [batch_size * count, width])
+
+
+def joined(x: tf.Tensor, batch_size: Size, seq_length: Size) -> tf.Tensor:
+    """[B * K * W, H] -> [B * S, H], without what `cut` has put behind the end."""
+    rows = tf.reshape(x, [batch_size, -1, x.shape[1]])[:, :seq_length]
+    return tf.reshape(rows, [batch_size * seq_length, x.shape[1]])
