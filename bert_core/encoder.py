@@ -91,11 +91,11 @@ class Encoder(tf.Module):
         if input_mask is None:
             input_mask = tf.ones_like(input_ids)
         count = num_windows(seq_length, window)
-        rows = [
+        input_ids, input_mask, segment_ids = (
             None if x is None else cut(x, batch_size, seq_length, count)
             for x in (input_ids, input_mask, segment_ids)
-        ]
-        states = self.hidden_states(*rows, seed)
+        )
+        states = self.hidden_states(input_ids, input_mask, segment_ids, seed)
         return joined(states[-1], batch_size, seq_length)
 
     def hidden_states(
