@@ -12,8 +12,10 @@ from bert_core.layers import Initializer
 from tests.small_bert import random_inputs, randomise, small_config
 
 
-@pytest.mark.parametrize(("window", "widths"), [(4, (3, 3, 3)), (5, (5, 4)), (8, (5, 4))])
-@pytest.mark.parametrize("traced", [False, True])
+@pytest.mark.parametrize(
+    ("window", "widths", "traced"),
+    [(4, (3, 3, 3), False), (8, (5, 4), False), (5, (5, 4), True)],
+)
 def test_a_long_text_is_read_piece_by_piece(window, widths, traced):
     config = small_config(alibi_slopes=())
     whole = Encoder(Initializer(0, 0.02), config)
