@@ -7,10 +7,15 @@ PY := $(VENV)/bin/python
 UV := $(VENV)/bin/python -m uv
 OLDEST_VENV := .venv-oldest
 
-.PHONY: demo test soak fuzz bench lint test-oldest lock clean
+.PHONY: demo imdb-10min imdb-same-shape imdb-1h imdb-best test soak fuzz bench lint test-oldest lock clean
 
 demo: $(VENV)/.run
 	$(PY) run_recipe.py --flagfile=configs/demo.flags --output_dir=demo
+
+# IMDb from nothing, each with its figure at the end (docs/recipe.md). FLAGS, for instance
+# --tfds_data_dir=DIR --nodownload, go to run_recipe.py.
+imdb-10min imdb-same-shape imdb-1h imdb-best: $(VENV)/.run
+	$(PY) run_recipe.py --flagfile=configs/$(subst -,_,$@).flags --output_dir=runs/$@ $(FLAGS)
 
 # As many processes as cores; a file's tests share one, and so what they set up.
 PYTEST := -m pytest -q -m "not soak" --numprocesses=auto --dist=loadfile
