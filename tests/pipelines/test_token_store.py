@@ -66,6 +66,10 @@ def test_the_streams_hold_the_documents_in_order(directory: Path) -> None:
     in_dev = set(dev)
     assert train == [ids for ids in expected if ids not in in_dev]
     assert 10 <= len(dev) <= 60
+    for split in store.manifest["splits"].values():
+        *full, last = (shard["tokens"] for shard in split["shards"])
+        assert set(full) <= {100}
+        assert 0 < last <= 100
 
 
 @settings(max_examples=25, deadline=None)
@@ -97,7 +101,7 @@ def test_copies_of_a_document_are_on_one_side(directory: Path) -> None:
 
 
 def test_windows_cross_shards(directory: Path) -> None:
-    store = _build(directory, DOCUMENTS * 40, shard_tokens=1)
+    store = _build(directory, DOCUMENTS * 40, shard_tokens=5000)
     assert len(list(directory.glob("train-*.npy"))) > 10
     stream = store.split("train")
     ids = _ids(store, "train")
