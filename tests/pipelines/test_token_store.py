@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bert_core.errors import UserError
-from pipelines.token_store import StoreError, TokenStore, open_store
-from pipelines.token_store_builder import build_store
+from pipelines.split_writer import split_statistics
+from pipelines.token_counts import TokenCounts
+from pipelines.token_store import StoreError, TokenStore, file_sha256, open_store
+from pipelines.token_store_builder import build_store, write_manifest
 from pipelines.tokenizer import Tokenizer
 from pipelines.vocabulary import SPECIAL_TOKENS, Vocabulary
 
@@ -112,6 +114,43 @@ def test_windows_cross_shards(directory: Path) -> None:
     for start in (-1, stream.num_tokens - 49):
         with pytest.raises(IndexError):
             stream.windows(np.array([start]), 50)
+
+
+def test_a_store_is_opened_and_read_without_being_loaded(directory: Path) -> None:
+    """80 MB of shards, windows from all over them, and hardly more memory of our own."""
+    ids = np.tile(np.arange(5, 15, dtype=np.uint16), 1 << 21)
+    directory.mkdir(parents=True)
+    splits = {}
+    for name in ("train", "dev"):
+        np.save(directory / f"{name}-00000.npy", ids)
+        digest = file_sha256(directory / f"{name}-00000.npy")
+        shard = {"file": f"{name}-00000.npy", "tokens": len(ids), "sha256": digest}
+        statistics = split_statistics(1, TokenCounts(VOCABULARY), VOCABULARY)
+        splits[name] = {"statistics": {**statistics, "tokens": len(ids)}, "shards": [shard]}
+    write_manifest(
+        directory,
+        VOCABULARY,
+        corpus_fingerprint="corpus",
+        dev_fraction=0.1,
+        corpus={},
+        splits=splits,
+    )
+    del ids
+    before = _own_memory()
+    store = open_store(directory, VOCABULARY.sha256, "corpus", 0.1)
+    stream = store.split("train")
+    for start in range(0, stream.num_tokens - 4096, 4096):  # every page of it
+        stream.windows(np.array([start]), 128)
+    assert _own_memory() - before < 8e6
+
+
+def _own_memory() -> int:
+    """Bytes that are this process's alone, mapped files left out."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        pytest.skip("only Linux tells")
+    (line,) = (x for x in status.read_text().splitlines() if x.startswith("RssAnon:"))
+    return 1024 * int(line.split()[1])
 
 
 def test_statistics(directory: Path) -> None:
