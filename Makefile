@@ -6,8 +6,9 @@ UV_VERSION := 0.13.9
 PY := $(VENV)/bin/python
 UV := $(VENV)/bin/python -m uv
 OLDEST_VENV := .venv-oldest
+BEAM_VENV := .venv-beam
 
-.PHONY: demo imdb-10min imdb-same-shape imdb-1h imdb-best test soak fuzz bench lint test-oldest lock clean
+.PHONY: demo imdb-10min imdb-same-shape imdb-1h imdb-best test soak fuzz bench lint beam test-beam test-oldest lock clean
 
 demo: $(VENV)/.run
 	$(PY) run_recipe.py --flagfile=configs/demo.flags --output_dir=demo
@@ -39,6 +40,12 @@ lint: $(VENV)/.dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 
+# Preparation by Apache Beam, which make test skips: Beam wants older packages beside it.
+test-beam: $(BEAM_VENV)/.dev
+	$(BEAM_VENV)/bin/python -m pytest -q tests/pipelines/test_beam_maker.py
+
+beam: $(BEAM_VENV)/.dev
+
 # The same tests against the oldest TensorFlow supported (macOS gets it).
 test-oldest: $(OLDEST_VENV)/.dev
 	$(OLDEST_VENV)/bin/python $(PYTEST)
@@ -46,14 +53,15 @@ test-oldest: $(OLDEST_VENV)/.dev
 lock: $(VENV)/.uv
 	$(UV) pip compile $(LOCK) pyproject.toml -o requirements.lock
 	$(UV) pip compile $(LOCK) --extra=dev pyproject.toml -o requirements-dev.lock
+	$(UV) pip compile $(LOCK) --extra=dev --extra=beam pyproject.toml -o requirements-beam.lock
 	$(UV) pip compile $(LOCK) --extra=dev --override=requirements-oldest.in \
 	    pyproject.toml -o requirements-oldest.lock
 LOCK := --quiet --upgrade --universal --generate-hashes --python-version=3.10
 
 clean:
-	rm -rf $(VENV) $(OLDEST_VENV) demo
+	rm -rf $(VENV) $(OLDEST_VENV) $(BEAM_VENV) demo
 
-$(VENV)/.uv $(OLDEST_VENV)/.uv: %/.uv: Makefile
+$(VENV)/.uv $(OLDEST_VENV)/.uv $(BEAM_VENV)/.uv: %/.uv: Makefile
 	$(PYTHON) -m venv $*
 	$*/bin/python -m pip install --quiet uv==$(UV_VERSION)
 	touch $@
@@ -61,6 +69,7 @@ $(VENV)/.uv $(OLDEST_VENV)/.uv: %/.uv: Makefile
 $(VENV)/.run: requirements.lock $(VENV)/.uv
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.uv
 $(OLDEST_VENV)/.dev: requirements-oldest.lock $(OLDEST_VENV)/.uv
+$(BEAM_VENV)/.dev: requirements-beam.lock $(BEAM_VENV)/.uv
 %/.run %/.dev:
 	$*/bin/python -m uv pip install --quiet --python=$*/bin/python --require-hashes -r $<
 	touch $@

@@ -45,7 +45,7 @@ def launch(
 ) -> None:
     """Defines the groups, parses the command line and runs `main()`.
 
-    With `takes_texts`, what is no flag is a text to work on.
+    With `takes_texts`, what is no flag is a text to work on, or behind `--` for Beam.
 
     A mistake of the user's, in flags or later, is one line on stderr and exit
     code 2; a disk or a memory that is full, 1; a signal, 130 or 143. `--help` prints
@@ -230,17 +230,40 @@ def store_flags() -> None:
 def store_options() -> options.StoreOptions:
     if FLAGS.vocab_file and FLAGS["vocab_size"].present:
         raise UserError("--vocab_size has no meaning with --vocab_file; give one of the two")
-    if FLAGS.extend_vocab_file and not FLAGS.init_checkpoint:
+    extends = "extend_vocab_file" in FLAGS  # some programs go on from no run
+    if extends and FLAGS.extend_vocab_file and not FLAGS.init_checkpoint:
         raise UserError("--extend_vocab_file: there is no --init_checkpoint to extend")
     return options.StoreOptions(
         cache_dir=_required_path("cache_dir"),
         vocab_size=FLAGS.vocab_size,
         vocab_file=_path("vocab_file"),
-        extend_vocab_file=_path("extend_vocab_file"),
+        extend_vocab_file=_path("extend_vocab_file") if extends else None,
         lower_case=FLAGS.lower_case,
         dev_fraction=FLAGS.dev_fraction,
         max_unknown_rate=FLAGS.max_unknown_rate,
     )
+
+
+@group
+def beam_flags() -> None:
+    """Preparing on a cluster (Beam's own options stand behind --):"""
+    flags.DEFINE_string(
+        "work_dir",
+        None,
+        "Directory that all workers can write to, such as gs://bucket/tmp; unset: --cache_dir.",
+    )
+
+
+def beam_options() -> tuple[str, str, list[str]]:
+    """Where the corpus is and where workers write, perhaps gs://..., and Beam's options."""
+    for argument in _texts:
+        if not argument.startswith("--"):
+            raise UserError(f"{argument!r} is not a flag; Beam's options are --name=value too")
+    places = [
+        value if "://" in value else str(Path(value).expanduser())
+        for value in (FLAGS.corpus_dir, FLAGS.work_dir or FLAGS.cache_dir)
+    ]
+    return places[0], places[1], list(_texts)
 
 
 @group

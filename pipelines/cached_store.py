@@ -7,34 +7,26 @@ KEY is a hash of the corpus's bytes and of every option that matters here, so an
 corpus or another option is another entry.
 """
 
-import dataclasses
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import NamedTuple, Protocol, TextIO
 
 from bert_core.errors import UserError
-from pipelines.corpus import read_documents, text_bytes
-from pipelines.corpus_check import CheckedCorpus, cache_entry, read_through
-from pipelines.corpus_report import CorpusReport, make_report, read_report
-from pipelines.corpus_summary import CorpusSummary
+from pipelines.corpus_check import CheckedCorpus, cache_entry
+from pipelines.corpus_report import CorpusReport, read_report
+from pipelines.local_maker import LocalMaker
 from pipelines.options import CorpusOptions, StoreOptions
-from pipelines.progress import Progress
-from pipelines.reading_notes import ReadingNotes
 from pipelines.split_writer import disk_errors
-from pipelines.token_counts import TokenCounts
 from pipelines.token_store import StoreError, TokenStore, open_store
-from pipelines.token_store_builder import build_store
-from pipelines.tokenizer import Tokenizer
-from pipelines.unknown_words import UnknownWords, explanation, unknown_words
+from pipelines.unknown_words import UnknownWords, check_known
 from pipelines.vocabulary import Vocabulary, read_vocabulary
 from pipelines.vocabulary_extension import brought_vocabulary
-from pipelines.vocabulary_learner import learn_vocabulary, sample
+from pipelines.vocabulary_learner import learn_vocabulary
 
 Say = Callable[[str], None]
-_CLEARLY = 2  # times the allowed rate of unknown tokens: no matter of the sample
 
 
 class PreparedCorpus(NamedTuple):
@@ -46,16 +38,37 @@ class PreparedCorpus(NamedTuple):
     report: CorpusReport
 
 
+class Maker(Protocol):
+    """What makes a token store of a corpus."""
+
+    def sample(self) -> Iterable[str]:
+        """The documents that a vocabulary is learned from, in order."""
+
+    def build(self, vocabulary: Vocabulary, directory: Path) -> None:
+        """Makes the store, whole or not at all."""
+
+
 def prepare(
     corpus: CorpusOptions, checked: CheckedCorpus, options: StoreOptions, say: Say
 ) -> PreparedCorpus:
     """Opens the cached store of a checked corpus, or makes it first; `say` shows lines.
 
+    Raises what `prepare_with` does.
+    """
+    maker = LocalMaker(corpus, checked, options, say)
+    return prepare_with(maker, checked.fingerprint, options, say)
+
+
+def prepare_with(
+    maker: Maker, fingerprint: str, options: StoreOptions, say: Say
+) -> PreparedCorpus:
+    """Opens the cached store of the corpus of that fingerprint, or has it made first.
+
     A damaged entry is named and made again. Two processes that want the same entry
     take turns. Raises UserError for what is wrong with the corpus or the options, or if
     more of the tokens are unknown than options.max_unknown_rate.
     """
-    entry = cache_entry(checked.fingerprint, options)
+    entry = cache_entry(fingerprint, options)
     try:
         entry.mkdir(parents=True, exist_ok=True)
         lock = (entry / ".lock").open("a+", encoding="utf-8")
@@ -63,45 +76,30 @@ def prepare(
         raise UserError(f"--cache_dir: {entry} cannot be written ({error.strerror})") from None
     with lock:
         _take_turns(lock, entry, say)
-        vocabulary = _vocabulary(corpus, options, entry, say)
+        vocabulary = _vocabulary(maker, options, entry, say)
         try:
-            store, report = _open(entry, vocabulary, checked, options)
+            store, report = _open(entry, vocabulary, fingerprint, options)
         except StoreError as error:
             if (entry / "store").exists():
                 say(f"warning: {error}")
-            _build(corpus, options, entry, vocabulary, checked, say)
-            store, report = _open(entry, vocabulary, checked, options)
+            started = time.monotonic()
+            maker.build(vocabulary, entry / "store")
+            say(f"wrote {entry / 'store'} in {time.monotonic() - started:.0f} s")
+            store, report = _open(entry, vocabulary, fingerprint, options)
         else:
             say(f"token store {entry / 'store'}")
     for line in report.lines():
         say(line)
     found = UnknownWords(report.unknown_rate, report.unknown_reasons, report.unknown_examples)
-    _check_known(found, options.max_unknown_rate, vocabulary, options)
-    return PreparedCorpus(vocabulary, store, checked.fingerprint, report)
+    check_known(found, options.max_unknown_rate, vocabulary, options)
+    return PreparedCorpus(vocabulary, store, fingerprint, report)
 
 
 def _open(
-    entry: Path, vocabulary: Vocabulary, checked: CheckedCorpus, options: StoreOptions
+    entry: Path, vocabulary: Vocabulary, fingerprint: str, options: StoreOptions
 ) -> tuple[TokenStore, CorpusReport]:
-    store = open_store(
-        entry / "store", vocabulary.sha256, checked.fingerprint, options.dev_fraction
-    )
+    store = open_store(entry / "store", vocabulary.sha256, fingerprint, options.dev_fraction)
     return store, read_report(store.manifest)
-
-
-def _check_known(
-    found: UnknownWords, limit: float, vocabulary: Vocabulary, options: StoreOptions
-) -> None:
-    """UserError where a higher share of the tokens than the limit is unknown."""
-    if found.rate <= limit:
-        return
-    why = explanation(
-        found.reasons, found.examples, vocabulary.lower_case, options.vocab_file is None
-    )
-    raise UserError(
-        f"{found.rate:.1%} of the tokens are [UNK], more than --max_unknown_rate="
-        f"{options.max_unknown_rate}{': ' if why else ''}{why}; or raise --max_unknown_rate"
-    )
 
 
 def _take_turns(lock: TextIO, entry: Path, say: Say) -> None:
@@ -117,9 +115,7 @@ def _take_turns(lock: TextIO, entry: Path, say: Say) -> None:
         os.write(lock.fileno(), str(os.getpid()).encode())
 
 
-def _vocabulary(
-    corpus: CorpusOptions, options: StoreOptions, entry: Path, say: Say
-) -> Vocabulary:
+def _vocabulary(maker: Maker, options: StoreOptions, entry: Path, say: Say) -> Vocabulary:
     """The entry's vocabulary; brought or learned first if it has none that is whole."""
     brought = brought_vocabulary(options)
     if brought is not None:
@@ -131,10 +127,7 @@ def _vocabulary(
         say(f"warning: {path} is damaged; learning the vocabulary again")
         path.unlink()
     started = time.monotonic()
-    notes = ReadingNotes()
-    documents = _watched(read_documents(corpus, notes), "counting words", notes, say)
-    chosen = sample(documents, text_bytes(corpus))
-    tokens = learn_vocabulary(chosen, options.vocab_size, options.lower_case)
+    tokens = learn_vocabulary(maker.sample(), options.vocab_size, options.lower_case)
     vocabulary = Vocabulary(tuple(tokens), options.lower_case)
     beside = entry / "vocab.tmp"
     with disk_errors(beside):
@@ -158,48 +151,3 @@ def _whole_vocabulary(path: Path, lower_case: bool) -> Vocabulary | None:
 
 def _vocabulary_path(entry: Path, vocabulary: Vocabulary) -> Path:
     return entry / f"vocab-{vocabulary.sha256[:16]}.txt"
-
-
-def _build(
-    corpus: CorpusOptions,
-    options: StoreOptions,
-    entry: Path,
-    vocabulary: Vocabulary,
-    checked: CheckedCorpus,
-    say: Say,
-) -> None:
-    sample = checked.sample or read_through(corpus, say)
-    unknown = unknown_words(sample.texts, vocabulary)
-    _check_known(unknown, _CLEARLY * options.max_unknown_rate, vocabulary, options)
-    notes = ReadingNotes()
-    summary = CorpusSummary(corpus, notes)
-
-    def summarised() -> Iterator[str]:
-        for document in read_documents(corpus, notes):
-            summary.add(document)
-            yield document
-
-    def report(counts: TokenCounts) -> dict[str, Any]:
-        return dataclasses.asdict(make_report(summary, counts, vocabulary, unknown))
-
-    started = time.monotonic()
-    build_store(
-        _watched(summarised(), "tokenising", notes, say),
-        Tokenizer(vocabulary),
-        entry / "store",
-        corpus_fingerprint=checked.fingerprint,
-        dev_fraction=options.dev_fraction,
-        report=report,
-    )
-    say(f"wrote {entry / 'store'} in {time.monotonic() - started:.0f} s")
-
-
-def _watched(
-    documents: Iterator[str], what: str, notes: ReadingNotes, say: Say
-) -> Iterator[str]:
-    """The documents, with a line of progress now and then."""
-    progress = Progress(lambda: notes.share, say)
-    for count, document in enumerate(documents, 1):
-        progress(lambda count=count: f"{what}: {count:,} documents")  # type: ignore[misc]
-        yield document
-    progress.close()

@@ -39,11 +39,27 @@ class CharacterCounts:
         self._waiting: list[str] = []
         self._num_waiting = 0
 
+    def __getstate__(self) -> tuple[np.ndarray, np.ndarray]:
+        """Some kilobytes when it is sent to another process."""
+        self._count()
+        codes = np.flatnonzero(self._counts)
+        return codes, self._counts[codes]
+
+    def __setstate__(self, state: tuple[np.ndarray, np.ndarray]) -> None:
+        self.__init__()  # type: ignore[misc]
+        codes, counts = state
+        self._counts[codes] = counts
+
     def add(self, text: str) -> None:
         self._waiting.append(text)
         self._num_waiting += len(text)
         if self._num_waiting >= _AT_ONCE:
             self._count()
+
+    def include(self, other: "CharacterCounts") -> None:
+        """Adds what another has counted."""
+        other._count()
+        self._counts += other._counts
 
     def kinds(self) -> dict[str, int]:
         """Characters of each kind, the most frequent first."""

@@ -68,21 +68,28 @@ def read_documents(options: CorpusOptions, notes: ReadingNotes | None = None) ->
     files = list_files(options)
     notes.bytes_in_all = sum(map(_size, files))
     for path in files:
-        is_json = path.name.lower().removesuffix(".gz").endswith(".jsonl")
-        read_file = _json_documents if is_json else _text_documents
-        with _opened(path, notes) as file:
-            for document in read_file(path, file, options, notes):
-                folded = fold_whitespace(document)
-                if has_words(folded):
-                    yield folded
+        yield from read_file(path, options, notes)
+
+
+def read_file(path: Path, options: CorpusOptions, notes: ReadingNotes) -> Iterator[str]:
+    """The documents of one file, as read_documents gives them."""
+    is_json = path.name.lower().removesuffix(".gz").endswith(".jsonl")
+    documents = _json_documents if is_json else _text_documents
+    with _opened(path, notes) as file:
+        for document in documents(path, file, options, notes):
+            folded = fold_whitespace(document)
+            if has_words(folded):
+                yield folded
 
 
 def text_bytes(options: CorpusOptions) -> int:
     """About how much text there is: what compressed files hold is a guess."""
-    return sum(
-        _size(path) * (4 if path.name.lower().endswith(".gz") else 1)
-        for path in list_files(options)
-    )
+    return sum(expanded(path.name, _size(path)) for path in list_files(options))
+
+
+def expanded(name: str, size: int) -> int:
+    """About how many bytes of text a file of `size` bytes holds."""
+    return size * (4 if name.lower().endswith(".gz") else 1)
 
 
 def _size(path: Path) -> int:

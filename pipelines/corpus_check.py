@@ -31,7 +31,7 @@ def check_corpus(corpus: CorpusOptions, options: StoreOptions, say: Callable) ->
     """
     corpus_fingerprint = fingerprint(corpus)
     entry = cache_entry(corpus_fingerprint, options)
-    _check_writable(entry)
+    check_writable(entry, f"--cache_dir={entry.parent}")
     is_made = (entry / "store").exists()
     return CheckedCorpus(corpus_fingerprint, None if is_made else read_through(corpus, say))
 
@@ -59,16 +59,16 @@ def cache_entry(corpus_fingerprint: str, options: StoreOptions) -> Path:
     return options.cache_dir.expanduser() / name
 
 
-def _check_writable(entry: Path) -> None:
-    above = entry
+def check_writable(directory: Path, flag: str) -> None:
+    """UserError where nothing can be written below a directory, or it cannot be made."""
+    above = directory
     while not above.exists():
         above = above.parent
     try:
         tempfile.TemporaryFile(dir=above).close()
     except OSError as error:
         raise UserError(
-            f"--cache_dir={entry.parent}: {above} cannot be written to ({error.strerror}); "
-            "name another directory"
+            f"{flag}: {above} cannot be written to ({error.strerror}); name another directory"
         ) from None
 
 

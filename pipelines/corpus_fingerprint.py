@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,17 +19,23 @@ def fingerprint(options: CorpusOptions) -> str:
     files = list_files(options)
     # hashlib lets go of the interpreter lock, so threads hash at the speed of the disk.
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        hashes = list(pool.map(_size_and_sha256, files))
+        hashes = list(pool.map(size_and_sha256, files))
+    names = [path.relative_to(options.corpus_dir).as_posix() for path in files]
+    return fingerprint_of(options, zip(names, hashes, strict=True))
+
+
+def fingerprint_of(options: CorpusOptions, files: Iterable[tuple[str, tuple[int, str]]]) -> str:
+    """The same, from each file's relative path, size and SHA-256, in order."""
     total = hashlib.sha256()
     for part in (options.document_boundary, options.text_key, options.on_bad_text):
         total.update(json.dumps(part).encode())  # quoted: parts cannot run together
-    for path, (size, digest) in zip(files, hashes, strict=True):
-        name = path.relative_to(options.corpus_dir).as_posix()
+    for name, (size, digest) in files:
         total.update(json.dumps([name, size, digest]).encode())
     return total.hexdigest()
 
 
-def _size_and_sha256(path: Path) -> tuple[int, str]:
+def size_and_sha256(path: Path) -> tuple[int, str]:
+    """Of a file's bytes."""
     size, sha256, chunk = 0, hashlib.sha256(), memoryview(bytearray(_HASHING_CHUNK))
     try:
         with open(path, "rb", buffering=0) as file:

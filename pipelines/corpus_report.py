@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bert_core.escapes import escaped
-from pipelines.corpus_summary import CorpusSummary, counted
+from pipelines.corpus_summary import counted
 from pipelines.token_counts import LONGEST, TokenCounts
 from pipelines.token_store import StoreError
 from pipelines.unknown_words import UnknownWords
@@ -100,17 +100,20 @@ class CorpusReport:
 
 
 def make_report(
-    summary: CorpusSummary, counts: TokenCounts, vocabulary: Vocabulary, unknown: UnknownWords
+    summary: dict[str, Any],
+    counts: TokenCounts,
+    vocabulary: Vocabulary,
+    unknown: UnknownWords,
 ) -> CorpusReport:
-    """From what was counted while the corpus was read and tokenised."""
+    """From what was counted while the corpus was read (`summarise`) and tokenised."""
     pieces = counts.pieces.copy()
     pieces[vocabulary.sep_id] = 0
     tokens, words = int(pieces.sum()), int(pieces[~vocabulary.is_continuation].sum())
     lengths = counts.lengths.copy()
-    lengths[0] += summary.num_documents - lengths.sum()  # those without a token
+    lengths[0] += summary["documents"] - lengths.sum()  # those without a token
     up_to = np.cumsum(lengths)
     return CorpusReport(
-        **summary.figures(),
+        **summary,
         near_empty=int(up_to[NEAR_EMPTY - 1]),
         tokens=tokens,
         words=words,
@@ -118,7 +121,7 @@ def make_report(
         unknown_rate=float(pieces[vocabulary.unk_id] / max(1, tokens)),
         unknown_reasons=unknown.reasons,
         unknown_examples=unknown.examples,
-        median_tokens=int(np.searchsorted(up_to, summary.num_documents // 2, side="right")),
+        median_tokens=int(np.searchsorted(up_to, summary["documents"] // 2, side="right")),
         token_lengths=_histogram(up_to),
         pieces=vocabulary.size,
         pieces_used=int(np.count_nonzero(pieces)),

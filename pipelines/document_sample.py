@@ -14,9 +14,21 @@ class DocumentSample:
 
     def add(self, document: str) -> None:
         if self._seen % self._every == 0:
-            first = max(0, (len(document) - _CHARACTERS) // 2)
-            self.texts.append(document[first : first + _CHARACTERS])
+            self.texts.append(excerpt(document))
             if len(self.texts) > _MOST:
                 self.texts = self.texts[::2]
                 self._every *= 2
         self._seen += 1
+
+
+def excerpt(document: str) -> str:
+    first = max(0, (len(document) - _CHARACTERS) // 2)
+    return document[first : first + _CHARACTERS]
+
+
+def stride(documents: int) -> int:
+    """The n that a sample of so many documents ends at."""
+    every = 1
+    while documents > _MOST * every:
+        every *= 2
+    return every

@@ -38,43 +38,61 @@ class SplitWriter:
         self.counts.add(ids)
         self._pending.append(ids.astype(self._dtype))
         self._pending_tokens += len(ids)
-        if self._pending_tokens >= self._shard_tokens:
+        while self._pending_tokens >= self._shard_tokens:
             self._flush()
 
     def close(self) -> None:
         if self._pending_tokens:
             self._flush()
-        if not self.tokens:
-            raise UserError(
-                f"the {self._name} split of the corpus has no tokens; bring more text"
-            )
+        check_tokens(self._name, self.tokens)
 
     def _flush(self) -> None:
-        path = self._directory / f"{self._name}-{len(self.shards):05d}.npy"
-        ids = np.concatenate(self._pending)
+        """Writes a shard of exactly `shard_tokens`, or of what there is at the end."""
+        path = self._directory / shard_name(self._name, len(self.shards))
+        pending = np.concatenate(self._pending)
+        ids, rest = pending[: self._shard_tokens], pending[self._shard_tokens :].copy()
         with disk_errors(path), path.open("wb") as file:
             np.save(file, ids, allow_pickle=False)
             file.flush()
             os.fsync(file.fileno())
         self.shards.append({"file": path.name, "tokens": len(ids), "sha256": file_sha256(path)})
-        self._pending, self._pending_tokens = [], 0
+        self._pending, self._pending_tokens = [rest], len(rest)
 
-    def statistics(self) -> dict[str, Any]:
-        """The fields of SplitStatistics."""
-        counts = self.counts.pieces.copy()
-        counts[self._vocabulary.sep_id] = 0
-        shares = counts / max(1, counts.sum())
-        seen = shares[shares > 0]
-        most = int(shares.argmax())
+    def entry(self) -> dict[str, Any]:
+        """What the manifest says of the split."""
         return {
-            "documents": self.documents,
-            "tokens": self.tokens,
-            "words": int(counts[~self._vocabulary.is_continuation].sum()),
-            "unknown_share": float(shares[self._vocabulary.unk_id]),
-            "most_frequent_token": self._vocabulary.tokens[most],
-            "most_frequent_share": float(shares[most]),
-            "unigram_entropy": float(-(seen * np.log(seen)).sum()),
+            "statistics": split_statistics(self.documents, self.counts, self._vocabulary),
+            "shards": self.shards,
         }
+
+
+def shard_name(split: str, number: int) -> str:
+    return f"{split}-{number:05d}.npy"
+
+
+def check_tokens(split: str, tokens: int) -> None:
+    if not tokens:
+        raise UserError(f"the {split} split of the corpus has no tokens; bring more text")
+
+
+def split_statistics(
+    documents: int, counts: TokenCounts, vocabulary: Vocabulary
+) -> dict[str, Any]:
+    """The fields of SplitStatistics."""
+    pieces = counts.pieces.copy()
+    pieces[vocabulary.sep_id] = 0
+    shares = pieces / max(1, pieces.sum())
+    seen = shares[shares > 0]
+    most = int(shares.argmax())
+    return {
+        "documents": documents,
+        "tokens": int(counts.pieces.sum()),
+        "words": int(pieces[~vocabulary.is_continuation].sum()),
+        "unknown_share": float(shares[vocabulary.unk_id]),
+        "most_frequent_token": vocabulary.tokens[most],
+        "most_frequent_share": float(shares[most]),
+        "unigram_entropy": float(-(seen * np.log(seen)).sum()),
+    }
 
 
 def store_dtype(vocabulary: Vocabulary) -> np.dtype:

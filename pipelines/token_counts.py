@@ -22,6 +22,18 @@ class TokenCounts:
         lengths = np.diff(np.flatnonzero(ids == self._sep_id), prepend=-1) - 1
         self.lengths += np.bincount(np.minimum(lengths, LONGEST), minlength=LONGEST + 1)
 
+    def to_lists(self) -> tuple[list[int], list[int]]:
+        """Pieces and lengths, ready for JSON."""
+        return self.pieces.tolist(), self.lengths.tolist()
+
+    @classmethod
+    def from_lists(
+        cls, vocabulary: Vocabulary, pieces: list[int], lengths: list[int]
+    ) -> "TokenCounts":
+        counts = cls(vocabulary)
+        counts.pieces[:], counts.lengths[:] = pieces, lengths
+        return counts
+
     def include(self, other: "TokenCounts") -> None:
         """Adds what another has counted."""
         self.pieces += other.pieces

@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import contextlib
 import fcntl
 import hashlib
 import itertools
@@ -46,6 +47,31 @@ def build_store(
     says of the corpus. Two processes building one store take turns. Raises UserError
     if there are not two different documents, or the directory cannot be written.
     """
+    with new_store(directory) as partial:
+        writers = {
+            name: SplitWriter(name, partial, tokenizer.vocabulary, shard_tokens)
+            for name in SPLITS
+        }
+        documents = iter(documents)
+        limit, head = dev_limit(documents, dev_fraction)
+        assigned = assign(itertools.chain(head, documents), limit)
+        _write_splits(assigned, tokenizer, writers)
+        counts = TokenCounts(tokenizer.vocabulary)
+        for writer in writers.values():
+            counts.include(writer.counts)
+        write_manifest(
+            partial,
+            tokenizer.vocabulary,
+            corpus_fingerprint=corpus_fingerprint,
+            dev_fraction=dev_fraction,
+            corpus=report(counts),
+            splits={name: writer.entry() for name, writer in writers.items()},
+        )
+
+
+@contextlib.contextmanager
+def new_store(directory: Path) -> Iterator[Path]:
+    """An empty directory, put in the place of `directory` if all went well inside."""
     partial = directory.with_name(directory.name + ".partial")
     with disk_errors(directory):
         directory.parent.mkdir(parents=True, exist_ok=True)
@@ -57,40 +83,25 @@ def build_store(
         try:
             with disk_errors(partial):
                 partial.mkdir()
-            writers = {
-                name: SplitWriter(name, partial, tokenizer.vocabulary, shard_tokens)
-                for name in SPLITS
-            }
-            _write_splits(_assign_splits(documents, dev_fraction), tokenizer, writers)
-            counts = TokenCounts(tokenizer.vocabulary)
-            for writer in writers.values():
-                counts.include(writer.counts)
-            told = {
-                "corpus_fingerprint": corpus_fingerprint,
-                "dev_fraction": dev_fraction,
-                "corpus": report(counts),
-            }
-            _write_manifest(partial, tokenizer.vocabulary, told, writers)
+            yield partial
             _replace(partial, directory)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
 
-def _assign_splits(
-    documents: Iterable[str], dev_fraction: float
-) -> Iterator[tuple[str, bytes]]:
-    """(split, UTF-8 text) of each document, "dev" where the hash is low.
+def dev_limit(documents: Iterator[str], dev_fraction: float) -> tuple[int, list[str]]:
+    """The highest hash of a document of "dev", and the documents drawn to find it.
 
-    The first documents are held back, about ten that should go to dev, so that a small
-    corpus gets both splits: the limit is moved until they are on both sides of it.
+    These are the first, about ten that should go to dev: so that a small corpus gets both
+    splits, the limit is moved until they are on both sides of it.
     """
-    stream = ((_hash(data), data) for data in map(_utf8, documents))
-    head: list[tuple[int, bytes]] = []
+    head: list[str] = []
     hashes: set[int] = set()
     held = 0
-    for key, data in stream:
-        head.append((key, data))
-        hashes.add(key)
+    for document in documents:
+        data = _utf8(document)
+        head.append(document)
+        hashes.add(_hash(data))
         held += len(data)
         enough = len(head) >= 10 / dev_fraction or held >= _HEAD_BYTES
         if enough and len(hashes) > 1:
@@ -101,9 +112,13 @@ def _assign_splits(
             "at least two: see --document_boundary"
         )
     *_, second_highest, _ = sorted(hashes)
-    limit = min(max(int(dev_fraction * 2**64), min(hashes)), second_highest)
-    for key, data in itertools.chain(head, stream):
-        yield ("dev" if key <= limit else "train"), data
+    return min(max(int(dev_fraction * 2**64), min(hashes)), second_highest), head
+
+
+def assign(documents: Iterable[str], limit: int) -> Iterator[tuple[str, bytes]]:
+    """(split, UTF-8 text) of each document, "dev" where its hash is low."""
+    for data in map(_utf8, documents):
+        yield ("dev" if _hash(data) <= limit else "train"), data
 
 
 def _utf8(text: str) -> bytes:
@@ -128,8 +143,8 @@ def _write_splits(
             name, future = waiting.popleft()
             writers[name].append(*future.result())
 
-        for name, batch in _batches(assigned):
-            waiting.append((name, pool.submit(_tokenize, tokenizer, batch, sep_id)))
+        for name, batch in batches(assigned):
+            waiting.append((name, pool.submit(tokenize, tokenizer, batch, sep_id)))
             if len(waiting) > 2 * _WORKERS:
                 write_oldest()
         while waiting:
@@ -138,20 +153,20 @@ def _write_splits(
         writer.close()
 
 
-def _batches(assigned: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, list[bytes]]]:
+def batches(assigned: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, list[bytes]]]:
     """Documents of one split together, bounded in number and size."""
-    batches: dict[str, list[bytes]] = {name: [] for name in SPLITS}
+    waiting: dict[str, list[bytes]] = {name: [] for name in SPLITS}
     sizes = dict.fromkeys(SPLITS, 0)
     for name, data in assigned:
-        batches[name].append(data)
+        waiting[name].append(data)
         sizes[name] += len(data)
-        if len(batches[name]) == _BATCH_DOCUMENTS or sizes[name] > _BATCH_BYTES:
-            yield name, batches[name]
-            batches[name], sizes[name] = [], 0
-    yield from ((name, batch) for name, batch in batches.items() if batch)
+        if len(waiting[name]) == _BATCH_DOCUMENTS or sizes[name] > _BATCH_BYTES:
+            yield name, waiting[name]
+            waiting[name], sizes[name] = [], 0
+    yield from ((name, batch) for name, batch in waiting.items() if batch)
 
 
-def _tokenize(tokenizer: Tokenizer, batch: list[bytes], sep_id: int) -> tuple[int, np.ndarray]:
+def tokenize(tokenizer: Tokenizer, batch: list[bytes], sep_id: int) -> tuple[int, np.ndarray]:
     """How many documents have tokens, and their ids, each document closed by [SEP]."""
     ids = tokenizer(tf.constant(batch, tf.string))
     splits = ids.row_splits.numpy()
@@ -159,23 +174,26 @@ def _tokenize(tokenizer: Tokenizer, batch: list[bytes], sep_id: int) -> tuple[in
     return len(ends), np.insert(ids.values.numpy(), ends, sep_id)
 
 
-def _write_manifest(
+def write_manifest(
     directory: Path,
     vocabulary: Vocabulary,
-    told: dict[str, Any],
-    writers: dict[str, SplitWriter],
+    *,
+    corpus_fingerprint: str,
+    dev_fraction: float,
+    corpus: dict[str, Any],
+    splits: dict[str, dict[str, Any]],
 ) -> None:
+    """`corpus`: the fields of CorpusReport; `splits`: of each, its statistics and shards."""
     manifest = {
         "format_version": FORMAT_VERSION,
         "vocabulary_sha256": vocabulary.sha256,
         "vocabulary_size": vocabulary.size,
         "lower_case": vocabulary.lower_case,
-        **told,
+        "corpus_fingerprint": corpus_fingerprint,
+        "dev_fraction": dev_fraction,
+        "corpus": corpus,
         "dtype": store_dtype(vocabulary).name,
-        "splits": {
-            name: {"statistics": writer.statistics(), "shards": writer.shards}
-            for name, writer in writers.items()
-        },
+        "splits": splits,
     }
     path = directory / MANIFEST
     with disk_errors(path), path.open("w", encoding="utf-8") as file:

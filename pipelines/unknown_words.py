@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from bert_core.errors import UserError
 from bert_core.escapes import escaped
 from pipelines.characters import NOT_LETTERS, kind_of
+from pipelines.options import StoreOptions
 from pipelines.tokenizer import Tokenizer
 from pipelines.vocabulary import CONTINUATION, Vocabulary
 from pipelines.words import MAX_WORD_BYTES, clean_text, split_words
@@ -16,6 +18,7 @@ from pipelines.words import MAX_WORD_BYTES, clean_text, split_words
 CAPITALS, ACCENTS, TOO_LONG, PARTS = "capitals", "accents", "too long", "parts"
 _EXAMPLES = 5  # words of a reason
 _SHOWN_REASONS = 2
+_CLEARLY = 2  # times the allowed rate of unknown tokens: no matter of the sample
 
 
 class UnknownWords(NamedTuple):
@@ -45,6 +48,30 @@ def unknown_words(texts: Sequence[str], vocabulary: Vocabulary) -> UnknownWords:
         rate=sum(reasons.values()) / max(1, tokens),
         reasons=dict(reasons.most_common()),
         examples={reason: words[:_EXAMPLES] for reason, words in examples.items()},
+    )
+
+
+def check_sample(
+    texts: Sequence[str], vocabulary: Vocabulary, options: StoreOptions
+) -> UnknownWords:
+    """What is unknown in a sample; UserError where it is too much, whatever the sample."""
+    found = unknown_words(texts, vocabulary)
+    check_known(found, _CLEARLY * options.max_unknown_rate, vocabulary, options)
+    return found
+
+
+def check_known(
+    found: UnknownWords, limit: float, vocabulary: Vocabulary, options: StoreOptions
+) -> None:
+    """UserError where a higher share of the tokens than the limit is unknown."""
+    if found.rate <= limit:
+        return
+    why = explanation(
+        found.reasons, found.examples, vocabulary.lower_case, options.vocab_file is None
+    )
+    raise UserError(
+        f"{found.rate:.1%} of the tokens are [UNK], more than --max_unknown_rate="
+        f"{options.max_unknown_rate}{': ' if why else ''}{why}; or raise --max_unknown_rate"
     )
 
 

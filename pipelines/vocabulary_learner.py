@@ -8,7 +8,7 @@ import array
 import collections
 import heapq
 import itertools
-import random
+import zlib
 from collections.abc import Iterable, Iterator
 
 import tensorflow as tf
@@ -45,10 +45,13 @@ def learn_vocabulary(documents: Iterable[str], vocab_size: int, lower_case: bool
 def sample(documents: Iterable[str], text_bytes: int) -> Iterator[str]:
     """About _SAMPLE_BYTES of documents that are `text_bytes` long; all, if that is less.
 
-    The same ones every time, from all over the corpus.
+    The same ones every time, from all over the corpus: whether a document is one of them
+    depends on its text and on `text_bytes` alone, not on those before it.
     """
-    share, chooser = _SAMPLE_BYTES / max(1, text_bytes), random.Random(0)
-    return (text for text in documents if chooser.random() < share)
+    limit = 2**32 * _SAMPLE_BYTES / max(1, text_bytes)
+    if limit >= 2**32:
+        return iter(documents)
+    return (text for text in documents if zlib.crc32(text.encode("utf-8", "replace")) < limit)
 
 
 def count_words(documents: Iterable[str], lower_case: bool) -> dict[str, int]:

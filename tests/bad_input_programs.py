@@ -15,6 +15,7 @@ from tests.bad_input_cases import (
     predict,
     prepare,
     pretrain,
+    row,
 )
 
 
@@ -332,6 +333,37 @@ def phase(name: str, *arguments: str, says: str | tuple[str, ...], new: bytes | 
     return pretrain(f"phase: {name}", *usual, *more, *arguments, says=says, files=files)
 
 
+BEAM = ("--corpus_dir={here}/corpus", "--cache_dir={here}/cache")
+BEAM_CASES = [
+    row("prepare_beam", name, CORPUS, (*BEAM, *arguments), says)
+    for name, arguments, says in (
+        ("no corpus", ("--corpus_dir=",), "--corpus_dir is missing"),
+        ("stray", ("x",), "'x' is not a flag; Beam's options are --name=value"),
+        ("stray behind", ("--", "--runner=DirectRunner", "x"), "'x' is not a flag"),
+        ("Beam's option in front", ("--runner=DirectRunner",), "'runner'"),
+        (
+            "work in the corpus",
+            ("--work_dir={here}/corpus/w",),
+            "corpus/w: lies in --corpus_dir",
+        ),
+        (
+            "work in /proc",
+            ("--work_dir=/proc/w",),
+            "--work_dir=/proc/w: /proc cannot be written",
+        ),
+        (
+            "cache in /proc",
+            ("--cache_dir=/proc/c",),
+            "--cache_dir=/proc/c: /proc cannot be wri",
+        ),
+        (
+            "vocabulary twice",
+            ("--vocab_file=v", "--vocab_size=300"),
+            "--vocab_size has no mean",
+        ),
+        ("small vocabulary", ("--vocab_size=5",), "--vocab_size=5: needs at least 200"),
+    )
+]
 PHASE_CASES = [
     phase("model", "--model=small", says="--model: comes from --init_checkpoint; leave it out"),
     phase("vocabulary", "--vocab_file={here}/v", says="--vocab_file: comes from"),

@@ -18,6 +18,7 @@ from tests.bad_input_cases import (
 from tests.bad_input_conversions import CONVERT_CASES, GOOGLE, HUB, RECIPE_CASES
 from tests.bad_input_datasets import DATASET_CASES
 from tests.bad_input_programs import (
+    BEAM_CASES,
     CHECKPOINT_CASES,
     CONLL,
     EXAMPLE_CASES,
@@ -33,7 +34,7 @@ from tests.programs import Ended, Zygote
 CASES = [
     *(CORPUS_CASES + VOCABULARY_CASES + CONFIG_CASES + FLAG_CASES),
     *(PATH_CASES + EXAMPLE_CASES + CHECKPOINT_CASES + TASK_CASES + PHASE_CASES),
-    *(CONVERT_CASES + DATASET_CASES + RECIPE_CASES),
+    *(CONVERT_CASES + DATASET_CASES + RECIPE_CASES + BEAM_CASES),
     *(PREDICT_CASES + EXPORT_CASES),
 ]
 

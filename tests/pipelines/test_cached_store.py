@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines import cached_store
+from pipelines import cached_store, local_maker
 from pipelines.corpus_check import CheckedCorpus, cache_entry, check_corpus
 from pipelines.options import CorpusOptions, StoreOptions
 
@@ -123,8 +123,8 @@ def test_killed_right_after_the_store_was_put_in_place(
         build(*arguments, **more)
         raise KeyboardInterrupt
 
-    build = cached_store.build_store
-    monkeypatch.setattr(cached_store, "build_store", killed)
+    build = local_maker.build_store
+    monkeypatch.setattr(local_maker, "build_store", killed)
     with pytest.raises(KeyboardInterrupt):
         prepare(corpus, options)
     monkeypatch.undo()

@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bert_core.errors import UserError
-from pipelines.token_store import StoreError, TokenStore, open_store
-from pipelines.token_store_builder import build_store
+from pipelines.split_writer import split_statistics
+from pipelines.token_counts import TokenCounts
+from pipelines.token_store import StoreError, TokenStore, file_sha256, open_store
+from pipelines.token_store_builder import build_store, write_manifest
 from pipelines.tokenizer import Tokenizer
 from pipelines.vocabulary import SPECIAL_TOKENS, Vocabulary
 
@@ -66,6 +68,10 @@ def test_the_streams_hold_the_documents_in_order(directory: Path) -> None:
     in_dev = set(dev)
     assert train == [ids for ids in expected if ids not in in_dev]
     assert 10 <= len(dev) <= 60
+    for split in store.manifest["splits"].values():
+        *full, last = (shard["tokens"] for shard in split["shards"])
+        assert set(full) <= {100}
+        assert 0 < last <= 100
 
 
 @settings(max_examples=25, deadline=None)
@@ -97,7 +103,7 @@ def test_copies_of_a_document_are_on_one_side(directory: Path) -> None:
 
 
 def test_windows_cross_shards(directory: Path) -> None:
-    store = _build(directory, DOCUMENTS * 40, shard_tokens=1)
+    store = _build(directory, DOCUMENTS * 40, shard_tokens=5000)
     assert len(list(directory.glob("train-*.npy"))) > 10
     stream = store.split("train")
     ids = _ids(store, "train")
@@ -108,6 +114,43 @@ def test_windows_cross_shards(directory: Path) -> None:
     for start in (-1, stream.num_tokens - 49):
         with pytest.raises(IndexError):
             stream.windows(np.array([start]), 50)
+
+
+def test_a_store_is_opened_and_read_without_being_loaded(directory: Path) -> None:
+    """80 MB of shards, windows from all over them, and hardly more memory of our own."""
+    ids = np.tile(np.arange(5, 15, dtype=np.uint16), 1 << 21)
+    directory.mkdir(parents=True)
+    splits = {}
+    for name in ("train", "dev"):
+        np.save(directory / f"{name}-00000.npy", ids)
+        digest = file_sha256(directory / f"{name}-00000.npy")
+        shard = {"file": f"{name}-00000.npy", "tokens": len(ids), "sha256": digest}
+        statistics = split_statistics(1, TokenCounts(VOCABULARY), VOCABULARY)
+        splits[name] = {"statistics": {**statistics, "tokens": len(ids)}, "shards": [shard]}
+    write_manifest(
+        directory,
+        VOCABULARY,
+        corpus_fingerprint="corpus",
+        dev_fraction=0.1,
+        corpus={},
+        splits=splits,
+    )
+    del ids
+    before = _own_memory()
+    store = open_store(directory, VOCABULARY.sha256, "corpus", 0.1)
+    stream = store.split("train")
+    for start in range(0, stream.num_tokens - 4096, 4096):  # every page of it
+        stream.windows(np.array([start]), 128)
+    assert _own_memory() - before < 8e6
+
+
+def _own_memory() -> int:
+    """Bytes that are this process's alone, mapped files left out."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        pytest.skip("only Linux tells")
+    (line,) = (x for x in status.read_text().splitlines() if x.startswith("RssAnon:"))
+    return 1024 * int(line.split()[1])
 
 
 def test_statistics(directory: Path) -> None:
