@@ -24,17 +24,16 @@ from loops import console, stopping
 from loops.options import (
     ACTIONS,
     FORMATS,
-    Budget,
     ConvertOptions,
     ExportOptions,
     LengthOptions,
     LoopOptions,
     PredictOptions,
-    RecipeOptions,
     RuntimeOptions,
     ScheduleOptions,
     TrainingOptions,
 )
+from loops.recipe_options import Budget, RecipeOptions
 from pipelines import options
 
 FLAGS = flags.FLAGS

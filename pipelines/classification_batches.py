@@ -16,6 +16,7 @@ from bert_core.errors import UserError
 from pipelines.classification import labelled
 from pipelines.options import ClassificationOptions
 from pipelines.task import Inputs
+from pipelines.token_dropout import hide_tokens
 from pipelines.tokenized import TokenizedTexts
 from pipelines.untuned import untuned
 from pipelines.vocabulary import Vocabulary
@@ -110,20 +111,6 @@ def training_batches(
         )
 
     return _dataset(batch_of, range(first_step, num_steps), make(_EMPTY))
-
-
-def hide_tokens(
-    input_ids: np.ndarray, share: float, vocabulary: Vocabulary, seed: list[int]
-) -> np.ndarray:
-    """input_ids [B, S] with each ordinary token [MASK] at the odds of `share`.
-
-    A text is then seen differently in every epoch, as it was in pretraining. A pure
-    function of its arguments.
-    """
-    random = np.random.Generator(np.random.Philox(np.random.SeedSequence(seed)))
-    special = [vocabulary.pad_id, vocabulary.cls_id, vocabulary.sep_id]
-    hidden = (random.random(input_ids.shape) < share) & ~np.isin(input_ids, special)
-    return np.where(hidden, np.int32(vocabulary.mask_id), input_ids)
 
 
 def evaluation_batches(
