@@ -16,7 +16,8 @@ h2{font-size:1.15em;border-bottom:1px solid #ccc;margin-top:2em}
 p.note{color:#555;margin:.3em 0 1em}table{border-collapse:collapse;margin:.5em 0}
 td,th{padding:.15em .8em .15em 0;text-align:left;vertical-align:top;overflow-wrap:anywhere}
 th{font-weight:600;white-space:nowrap}
-table.counts td{padding:.3em .6em;text-align:right;white-space:nowrap}
+table.counts td,table.counts tr:first-child th{text-align:right}
+table.counts td,table.counts th{padding:.3em .6em;white-space:nowrap}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(420px,1fr));gap:1em}
 .maps{display:grid;grid-template-columns:repeat(auto-fill,minmax(300px,1fr));gap:1em}
 figure{margin:0}figcaption{font-size:.85em;color:#555}svg{width:100%;height:auto}

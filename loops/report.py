@@ -54,9 +54,9 @@ def curves(page: Page, lines: Sequence[Any], entropy: object) -> None:
         )
         for name in names
     ]
-    note = "Over steps. Loss in nats."
+    note = "Over steps."
     if flat:
-        note += " The unigram entropy is the loss of a model that knows word frequencies only."
+        note += " Loss in nats; the unigram entropy is that of knowing word frequencies only."
     page.section("Curves", note, grid("charts", charts))
 
 
@@ -94,7 +94,7 @@ def fillings(page: Page, texts: Iterable[Sequence[Word]]) -> None:
     """Sentences with each word coloured by its odds."""
     bounds = ["under 1%", "to 10%", "to 30%", "to 60%", "over 60%"]
     legend = "".join(f'<span class="c{i}">{bound}</span>' for i, bound in enumerate(bounds))
-    rows = [f'<p class="words">{"".join(map(_coloured, words))}</p>' for words in texts]
+    rows = [f'<p class="words">{" ".join(map(_coloured, words))}</p>' for words in texts]
     page.section(
         "Masked words",
         "Each word was hidden in turn; its colour is the probability the model gave it, and "
