@@ -26,6 +26,7 @@ from loops.options import (
     FORMATS,
     ConvertOptions,
     ExportOptions,
+    InspectOptions,
     LengthOptions,
     LoopOptions,
     PredictOptions,
@@ -540,6 +541,12 @@ def training_flags() -> None:
     flags.DEFINE_integer("checkpoint_steps", 500, "Steps between checkpoints.")
     flags.DEFINE_integer("max_to_keep", 3, "Checkpoints to keep.")
     flags.DEFINE_integer("max_bad_steps", 0, "Steps to skip whose gradient is not finite.")
+    flags.DEFINE_bool(
+        "attention_images", False, "Attention maps of a dev text at each evaluation."
+    )
+    flags.DEFINE_string(
+        "profile_steps", None, "A:B: trace the steps from A to before B for the profiler."
+    )
 
 
 def training_options(default_peak: float, **default_length: float) -> TrainingOptions:
@@ -569,6 +576,7 @@ def training_options(default_peak: float, **default_length: float) -> TrainingOp
         ),
         runtime=runtime_options(),
         micro_batch_size=_micro_batch_size(),
+        profile_steps=_profile_steps(),
     )
 
 
@@ -577,6 +585,19 @@ def _micro_batch_size() -> int | None:
     if micro is not None and (micro < 1 or batch % micro):
         raise UserError(f"--micro_batch_size={micro}: must divide --batch_size={batch}")
     return micro
+
+
+def _profile_steps() -> tuple[int, int] | None:
+    if FLAGS.profile_steps is None:
+        return None
+    match = re.fullmatch("([0-9]{1,15}):([0-9]{1,15})", FLAGS.profile_steps)
+    first, end = map(int, match.groups()) if match else (0, 0)
+    if first >= end:
+        raise UserError(
+            f"--profile_steps={FLAGS.profile_steps}: must be A:B, two step numbers with A "
+            "below B, such as 20:25"
+        )
+    return first, end
 
 
 @group
@@ -688,6 +709,20 @@ def export_options() -> ExportOptions:
         quantize=FLAGS.quantize,
         eval_file=_path("eval_file"),
     )
+
+
+@group
+def inspect_flags() -> None:
+    """What to look into:"""
+    flags.DEFINE_string("checkpoint", None, "Run directory.")
+    flags.DEFINE_string("output", None, "New file, .html.")
+    flags.DEFINE_multi_string(
+        "text", [], "A text to show it on; may be repeated. Unset: some that the run has kept."
+    )
+
+
+def inspect_options() -> InspectOptions:
+    return InspectOptions(output=_required_path("output"), texts=tuple(FLAGS.text))
 
 
 @group

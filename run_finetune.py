@@ -104,11 +104,13 @@ def finetune(
 ) -> dict[str, float]:
     """Trains in `path` from the weights in `start`; returns the final scores."""
     from bert_core import models
-    from loops.finetuning import BestWeights, Scorer
+    from loops.attention_maps import log_attention
+    from loops.finetuning import BestWeights, Scorer, same_outputs
     from loops.run_directory import RunDirectory
     from loops.session import open_session
     from loops.train_loop import train
     from loops.warm_start import load_run
+    from pipelines import sample_texts
 
     task = data.task
     model = getattr(models, TASKS[flags.FLAGS.task][1])(config, len(task.labels), seed)
@@ -116,7 +118,7 @@ def finetune(
     if flags.FLAGS.from_scratch:
         print(f"random weights in the shape of {start}")
     else:
-        left = () if same_task(start) and same_labels(start, task.labels) else ("output/",)
+        left = () if same_outputs(start, flags.FLAGS.task, task.labels) else ("output/",)
         loaded = load_run(model, start, left=left)
         source = str(loaded.where)
         print("\n".join([f"weights only from {source}:", *loaded.lines()]))
@@ -125,12 +127,17 @@ def finetune(
     scorer = Scorer(model, task.score)
     best = BestWeights(run.best, model, session.recorder.metrics.lines, task.metric)
     dev = questions(task, data.dev, vocabulary, seed)
+    samples = sample_texts.of_texts(data.dev.texts.first, vocabulary)
+    looked_at = sample_texts.looked_at(samples, vocabulary)
 
     def evaluate(step: int) -> dict[str, float]:
         values = scorer(dev).values
         kept = "  (best so far)" if best.offer(step, values) else ""
         shown = "  ".join(f"dev {name} {value:.4f}" for name, value in values.items())
         session.recorder.progress.note(f"step {step:,}  {shown}{kept}")
+        if flags.FLAGS.attention_images and looked_at is not None:
+            board = session.recorder.tensorboard
+            log_attention(board, step, model.encoder, looked_at, vocabulary.tokens)
         return values
 
     train(session, evaluate)
@@ -138,29 +145,16 @@ def finetune(
     return report(session, scorer, vocabulary, data, seed)
 
 
-def same_task(start: Path) -> bool:
-    """Whether `start` was trained for this very task, converted classifiers included."""
-    from loops.run_directory import read_record
-
-    return read_record(start).get("task", "classification") == flags.FLAGS.task
-
-
-def same_labels(start: Path, names: Any) -> bool:
-    """Whether `start` has these very outputs, so that its last layer serves."""
-    from loops.portable import read_lines
-
-    labels = start / "labels.txt"
-    return labels.exists() and list(read_lines(labels)) == list(names)
-
-
 def plan(model: Any, source: str, vocabulary: Any, data: Any, seed: int) -> Any:
     """The model, its batches, and what is recorded of them."""
     from bert_core.schedule import finetuning_peak
     from loops.portable import as_lines
     from loops.session import Plan
-    from pipelines import classification_batches
+    from pipelines import classification_batches, sample_texts
+    from pipelines.tokenizer import Tokenizer
 
     task, train, test = data.task, data.train, data.test
+    samples = sample_texts.of_texts(data.dev.texts.first, vocabulary)
     options = flags.classification_options(seed)
     return Plan(
         model=model,
@@ -194,6 +188,7 @@ def plan(model: Any, source: str, vocabulary: Any, data: Any, seed: int) -> Any:
             "tokenizer_config.json": json.dumps({"do_lower_case": vocabulary.lower_case}),
             "labels.txt": as_lines(task.labels),
             "flags.txt": flags.as_flagfile(),
+            sample_texts.FILE: sample_texts.as_lines(samples, Tokenizer(vocabulary).words),
         },
     )
 

@@ -140,10 +140,13 @@ def plan(prepared: Any, mlm: Any, start: Path | None) -> Any:
     """The model, its batches, and what is recorded of them."""
     from bert_core.schedule import pretraining_peak
     from loops.session import Plan
-    from pipelines import mlm_batches
+    from pipelines import mlm_batches, sample_texts
+    from pipelines.tokenizer import Tokenizer
 
     vocabulary, stream = prepared.vocabulary, prepared.store.split("train")
-    mlm_batches.num_windows(prepared.store.split("dev"), mlm)  # enough to evaluate on?
+    dev = prepared.store.split("dev")
+    mlm_batches.num_windows(dev, mlm)  # enough to evaluate on?
+    samples = sample_texts.of_stream(dev, vocabulary)
     model, source = model_and_source(vocabulary, mlm, start)
     return Plan(
         model=model,
@@ -175,6 +178,7 @@ def plan(prepared: Any, mlm: Any, start: Path | None) -> Any:
             "tokenizer_config.json": json.dumps({"do_lower_case": vocabulary.lower_case}),
             "flags.txt": flags.as_flagfile(),
             "corpus.json": prepared.report.to_json(),
+            sample_texts.FILE: sample_texts.as_lines(samples, Tokenizer(vocabulary).words),
         },
     )
 
@@ -184,18 +188,19 @@ class Evaluation:
 
     def __init__(self, session: Any, prepared: Any, mlm: Any):
         from loops.evaluate import Evaluator
-        from loops.samples import MaskedSamples
-        from pipelines import mlm_batches
+        from loops.views import Views
+        from pipelines import mlm_batches, sample_texts
         from pipelines.tokenizer import Tokenizer
 
         vocabulary, dev = prepared.vocabulary, prepared.store.split("dev")
         self._batches = mlm_batches.evaluation_batches(
             dev, vocabulary, mlm, flags.eval_sequences()
         )
-        self._samples = MaskedSamples(
-            session.state.model, self._batches, vocabulary.tokens, Tokenizer(vocabulary).words
-        )
-        self._evaluator = Evaluator(session.state.model)
+        texts = sample_texts.of_stream(dev, vocabulary) if flags.FLAGS.attention_images else ()
+        looked_at = sample_texts.looked_at(texts, vocabulary)
+        model, words = session.state.model, Tokenizer(vocabulary).words
+        self._views = Views(model, self._batches, vocabulary.tokens, words, looked_at)
+        self._evaluator = Evaluator(model)
         self._statistics = prepared.store.split("train").statistics
         self._session = session
         self._warned = False
@@ -205,7 +210,7 @@ class Evaluation:
         values = self._evaluator(self._batches)
         values["perplexity"] = math.exp(values["loss"])
         recorder.tensorboard.scalars(CHARTED, step, {"loss": statistics.unigram_entropy})
-        recorder.tensorboard.text("masked_predictions", step, self._samples.markdown())
+        self._views.show(recorder.tensorboard, step)
         recorder.progress.note(
             f"step {step:,}  dev loss {values['loss']:.3f} (unigram entropy "
             f"{statistics.unigram_entropy:.3f})  dev masked accuracy "
@@ -220,10 +225,8 @@ class Evaluation:
         if self._warned or step < CHECK_AT * self._session.num_train_steps:
             return
         warning = plateau_warning(
-            values["loss"],
-            values["masked_accuracy"],
-            self._statistics.unigram_entropy,
-            self._statistics.most_frequent_share,
+            *(values["loss"], values["masked_accuracy"]),
+            *(self._statistics.unigram_entropy, self._statistics.most_frequent_share),
             bool(self._session.state.model.config.alibi_slopes),
             self._session.peak_rate,
         )

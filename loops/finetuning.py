@@ -9,6 +9,8 @@ import tensorflow as tf
 
 from loops.checkpoints import Checkpoints, marked_steps
 from loops.evaluate import Predictor
+from loops.portable import read_lines
+from loops.run_directory import read_record
 
 # (truth, answers [m, C] in input order) -> figures
 Score = Callable[[Any, np.ndarray], dict[str, float]]
@@ -82,6 +84,14 @@ class BestWeights:
 
     def _rank(self, values: dict[str, Any]) -> tuple[float, float]:
         return values[self._metric], -values["loss"]
+
+
+def same_outputs(start: Path, task: str, names: Sequence[str]) -> bool:
+    """Whether `start` was trained for this very task, converted classifiers included, and
+    has these very outputs, so that its last layer serves."""
+    labels = start / "labels.txt"
+    same_task = read_record(start).get("task", "classification") == task
+    return same_task and labels.exists() and list(read_lines(labels)) == list(names)
 
 
 def over_seeds(results: Sequence[dict[str, float]]) -> str:

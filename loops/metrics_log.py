@@ -51,7 +51,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], start=1):
         try:
             lines.append(json.loads(line))
-        except ValueError:
+        except (ValueError, RecursionError):
             raise UserError(
                 f"{path}: line {number} is not JSON; delete that line if it can be spared"
             ) from None

@@ -110,6 +110,7 @@ class TrainingOptions:
     loop: LoopOptions
     runtime: RuntimeOptions
     micro_batch_size: int | None = None  # rows of a batch taken at a time; None: all
+    profile_steps: tuple[int, int] | None = None  # [first, end) to trace
 
 
 FORMATS = ("google", "huggingface", "run")
@@ -155,10 +156,7 @@ class PredictOptions:
         if self.top_k < 1:
             raise UserError(f"--top_k={self.top_k}: must be at least 1")
         for text in self.texts:
-            try:
-                text.encode()
-            except UnicodeEncodeError:
-                raise UserError(f"{text[:80]!r}: is not UTF-8; encode it as that") from None
+            check_encodes(text)
             if self.action == "fill_mask" and "[MASK]" not in text:
                 raise UserError(f"--fill_mask={text!r}: has no [MASK] to fill in; write one")
         if self.texts and (self.input or self.output):
@@ -200,3 +198,28 @@ class ExportOptions:
                 "--quantize and --eval_file go together: labelled texts show what it costs"
             )
         check_new(self.output_dir, "--output_dir")
+
+
+@dataclasses.dataclass(frozen=True)
+class InspectOptions:
+    """Which page to write of a run, and the texts to show it on."""
+
+    output: Path
+    texts: tuple[str, ...] = ()  # none: those that the run has kept
+
+    def __post_init__(self) -> None:
+        for text in self.texts:
+            if not text.strip():
+                raise UserError("--text: is empty; give a sentence, or leave it out")
+            check_encodes(text, "--text=")
+        if self.output.suffix not in (".html", ".htm"):
+            raise UserError(f"--output={self.output}: must end in .html")
+        check_new_file(self.output, "--output")
+
+
+def check_encodes(text: str, flag: str = "") -> None:
+    """UserError for an argument whose bytes are not UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UserError(f"{flag}{text[:80]!r}: is not UTF-8; encode it as that") from None

@@ -1,4 +1,4 @@
-"""Pictures as PNG bytes: the curves of a run, a confusion matrix."""
+"""Pictures as PNG bytes: the curves of a run, a confusion matrix, attention maps."""
 
 import io
 from collections.abc import Sequence
@@ -35,12 +35,9 @@ def confusion(matrix: np.ndarray, names: Sequence[str]) -> bytes:
     axis = axes[0]
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for ticks in (
-        axis.set_xticks(range(len(names)), names, rotation=45, ha="right"),
-        axis.set_yticks(range(len(names)), names),
-    ):
-        for tick in ticks:
-            tick.label1.set_parse_math(False)  # "$" in a label is a dollar
+    axis.set_xticks(range(len(names)), names, rotation=45, ha="right")
+    axis.set_yticks(range(len(names)), names)
+    _as_text(axis)
     axis.set_xlabel("predicted")
     axis.set_ylabel("label")
     if len(names) <= 20:
@@ -48,6 +45,30 @@ def confusion(matrix: np.ndarray, names: Sequence[str]) -> bytes:
             color = "white" if shares[row, column] > 0.5 else "black"
             axis.text(column, row, f"{count:,}", ha="center", va="center", color=color)
     return _png(figure)
+
+
+def attention(maps: np.ndarray, tokens: Sequence[str]) -> bytes:
+    """[N, S, S] of a layer, a map a head: rows are the tokens that look."""
+    columns = min(4, len(maps))
+    rows = -(-len(maps) // columns)
+    side = 0.16 * len(tokens) + 1.2
+    figure, axes = _figure(rows, columns, (side * columns, side * rows))
+    for number, axis in enumerate(axes):
+        if number >= len(maps):
+            axis.set_axis_off()
+            continue
+        axis.imshow(maps[number], cmap="Greys", vmin=0, vmax=1)
+        axis.set_title(f"head {number + 1}", fontsize=8)
+        axis.set_xticks(range(len(tokens)), tokens, rotation=90, fontsize=6)
+        axis.set_yticks(range(len(tokens)), tokens, fontsize=6)
+        _as_text(axis)
+    return _png(figure)
+
+
+def _as_text(axis: Any) -> None:
+    """ "$" in a label is a dollar, not mathematics."""
+    for tick in (*axis.xaxis.get_major_ticks(), *axis.yaxis.get_major_ticks()):
+        tick.label1.set_parse_math(False)
 
 
 def _figure(rows: int, columns: int, size: tuple[float, float]) -> tuple[Any, list[Any]]:

@@ -4,6 +4,7 @@ config.json            the architecture
 vocab.txt              the vocabulary; tokenizer_config.json says whether lowercased
 flags.txt              the command line, as a flagfile
 corpus.json            what was pretrained on: counts of documents, characters, tokens
+samples.txt            a few beginnings of dev texts, to be shown on
 run.json               what the run's numbers depend on; a resume must agree with it
 checkpoints/           train state (loops/checkpoints.py)
 logs/                  TensorBoard
@@ -36,6 +37,7 @@ _LEFT_BY_A_DEAD_START = (
     "labels.txt",
     "flags.txt",
     "corpus.json",
+    "samples.txt",
     "run.json",
 )
 # Of run.json, what is not a setting.

@@ -17,6 +17,7 @@ from loops.checkpoints import Checkpoints
 from loops.console import Progress, format_bytes, format_seconds
 from loops.metrics_log import MetricsLog, read_metrics
 from loops.options import LoopOptions, ScheduleOptions, TrainingOptions
+from loops.profiler import Profiler
 from loops.run_directory import RunDirectory, flat
 from loops.tensorboard import TensorBoard
 from loops.train_step import TrainState, TrainSteps
@@ -68,6 +69,7 @@ class Session:
     steps: TrainSteps
     checkpoints: Checkpoints
     recorder: Recorder
+    profiler: Profiler
     make_batches: MakeBatches
     schedule: Schedule
     peak_rate: float
@@ -99,12 +101,14 @@ def open_session(run: RunDirectory, plan: Plan) -> Session:
         if drift:
             _record_drift(run, plan, drift, restored or 0, num_train_steps)
         print("\n".join(startup.header(options.runtime, run.path, restored or 0)))
+    recorder = _recorder(run, plan, restored, num_train_steps)
     return Session(
         run=run,
         state=state,
         steps=steps,
         checkpoints=checkpoints,
-        recorder=_recorder(run, plan, restored, num_train_steps),
+        recorder=recorder,
+        profiler=Profiler(run.logs, options.profile_steps, recorder.progress.note),
         make_batches=plan.make_batches,
         schedule=_schedule(options.schedule, num_train_steps),
         peak_rate=options.schedule.learning_rate,
@@ -199,8 +203,9 @@ def _recorder(
     tensorboard = TensorBoard(run.logs, last_step)
     if restored is None:
         shown = (bool, int, float, str)
-        settings = flat(plan.record).items()
-        tensorboard.hparams({name: x for name, x in settings if isinstance(x, shown)})
+        settings = flat(_record(plan)).items()
+        name = "/".join(run.path.absolute().parts[-2:])  # so that seed-0 says of what
+        tensorboard.hparams(name, {k: x for k, x in settings if isinstance(x, shown)})
     items = plan.batch_size * (plan.seq_length if plan.unit == "tokens" else 1)
     progress = Progress(num_train_steps, max(last_step, 0), items, plan.unit)
     return Recorder(metrics, tensorboard, progress)

@@ -1,15 +1,17 @@
-"""TensorBoard logs: scalars of train and dev in one chart, texts, images, hparams."""
+"""TensorBoard logs: scalars of train and dev in one chart, texts, images, words, hparams."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from tensorboard.plugins.hparams import summary_v2 as hparams_summary
 
+from bert_core.escapes import escaped
 from loops.failures import disk_errors
-from loops.files import sync
+from loops.files import sync, write_whole
 
 AFTER_TRAINING = "test"  # the subdirectory of what is made when all steps are done
 
@@ -32,15 +34,33 @@ class TensorBoard:
         with self._writing("dev", step):
             tf.summary.text(name, markdown)
 
-    def image(self, name: str, step: int, png: bytes) -> None:
-        """A picture of the finished run."""
-        with self._writing(AFTER_TRAINING, step):
+    def image(self, name: str, step: int, png: bytes, split: str = AFTER_TRAINING) -> None:
+        """A picture: of the finished run, or of a step where a split is named."""
+        with self._writing(split, step):
             tf.summary.image(name, tf.io.decode_png(png, channels=3)[tf.newaxis])
 
-    def hparams(self, values: dict[str, Any]) -> None:
-        with self._writing("train", 0):
+    def embeddings(self, table: np.ndarray, tokens: Sequence[str]) -> None:
+        """The word embeddings [V, H] for the projector, the newest over earlier ones."""
+        directory = self._logs / "dev"  # it is only looked for beside events
+        directory.mkdir(parents=True, exist_ok=True)
+        write_whole(directory / "embeddings.bin", table.astype("<f4").tobytes())
+        write_whole(directory / "vocabulary.tsv", "".join(f"{escaped(t)}\n" for t in tokens))
+        shape = "".join(f"  tensor_shape: {size}\n" for size in table.shape)
+        write_whole(
+            directory / "projector_config.pbtxt",
+            'embeddings {\n  tensor_name: "words"\n  tensor_path: "embeddings.bin"\n'
+            f'{shape}  metadata_path: "vocabulary.tsv"\n}}\n',
+        )
+
+    def hparams(self, run: str, values: dict[str, Any]) -> None:
+        """Settings of a run of that name, to be compared with those of others.
+
+        They stand above the splits, as the figures that belong to them are looked for
+        below: train/loss, dev/loss.
+        """
+        with self._writing(".", 0):
             tf.summary.experimental.write_raw_pb(
-                hparams_summary.hparams_pb(values).SerializeToString(), step=0
+                hparams_summary.hparams_pb(values, run).SerializeToString(), step=0
             )
 
     def sync(self) -> None:
@@ -48,7 +68,7 @@ class TensorBoard:
         for split, writer in self._writers.items():
             with disk_errors(self._logs / split):
                 writer.flush()
-        for file in self._logs.glob("*/events.*"):
+        for file in _event_files(self._logs):
             sync(file)
 
     @contextlib.contextmanager
@@ -67,9 +87,10 @@ def trim(logs: Path, last_step: int) -> None:
     They would otherwise stand there twice once the run has gone over those steps
     again. A record cut by a kill ends its file.
     """
-    for leftover in logs.glob("*/*.trimmed"):
-        leftover.unlink()
-    for file in logs.glob("*/events.*"):
+    for file in _event_files(logs):
+        if file.suffix == ".trimmed":
+            file.unlink()
+    for file in _event_files(logs):
         if file.parent.name == AFTER_TRAINING:
             file.unlink()
             continue
@@ -81,6 +102,11 @@ def trim(logs: Path, last_step: int) -> None:
                     writer.write(record)
         sync(trimmed)
         trimmed.replace(file)
+
+
+def _event_files(logs: Path) -> list[Path]:
+    """Of the splits, and of what stands above them."""
+    return [*logs.glob("events.*"), *logs.glob("*/events.*")]
 
 
 def _whole_records(file: Path) -> list[bytes]:

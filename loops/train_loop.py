@@ -42,6 +42,8 @@ def train(session: Session, evaluate: Evaluate) -> None:
             raise RunError(
                 f"{error}; {_last_saved(session)}. Then go on by: {session.run.command()}"
             ) from error
+        finally:
+            session.profiler.stop()
 
 
 def _train(session: Session, evaluate: Evaluate) -> None:
@@ -73,7 +75,8 @@ def _run_window(session: Session, iterator: Any, step: int) -> int:
     recorder, total = session.recorder, session.num_train_steps
     stop_at = session.loop.next_stop(step, total)
     rates = [session.schedule(s) for s in range(step, stop_at)]
-    window = session.steps(iterator, rates)
+    with session.profiler.watching(step, stop_at):
+        window = session.steps(iterator, rates)
     finite = np.isfinite(window["gradient_norm"]) & np.isfinite(window["loss_sum"])
     values = _means({name: column[finite] for name, column in window.items()})
     values["learning_rate"] = rates[-1]

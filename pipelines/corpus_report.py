@@ -3,16 +3,20 @@
 import dataclasses
 import itertools
 import json
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bert_core.errors import UserError
 from bert_core.escapes import escaped
 from pipelines.corpus_summary import counted
 from pipelines.token_counts import LONGEST, TokenCounts
 from pipelines.token_store import StoreError
-from pipelines.unknown_words import UnknownWords
 from pipelines.vocabulary import Vocabulary
+
+if TYPE_CHECKING:  # it imports TensorFlow, which a reader of reports can do without
+    from pipelines.unknown_words import UnknownWords
 
 NEAR_EMPTY = 5  # tokens; a document with fewer
 # The ends of the spans of lengths that are told apart, in tokens.
@@ -103,7 +107,7 @@ def make_report(
     summary: dict[str, Any],
     counts: TokenCounts,
     vocabulary: Vocabulary,
-    unknown: UnknownWords,
+    unknown: "UnknownWords",
 ) -> CorpusReport:
     """From what was counted while the corpus was read (`summarise`) and tokenised."""
     pieces = counts.pieces.copy()
@@ -149,6 +153,16 @@ def read_report(manifest: dict[str, Any]) -> CorpusReport:
     if not set(report.token_lengths) <= set(_SPANS):
         raise StoreError("the store's report: token_lengths is not what it should be")
     return report
+
+
+def read_corpus_json(path: Path) -> CorpusReport:
+    """The report that a run keeps. Raises UserError for one that is damaged."""
+    try:
+        return read_report({"corpus": json.loads(path.read_bytes())})
+    except (OSError, ValueError, RecursionError, StoreError) as error:
+        raise UserError(
+            f"{path}: is not as run_pretrain.py wrote it ({error}); bring it back or delete it"
+        ) from None
 
 
 def _fits(value: Any, declared: Any) -> bool:

@@ -44,6 +44,11 @@ def quantise(name: str, *says: str, arguments: tuple[str, ...] = (), **files: Co
     return export(f"quantise: {name}", *usual, says=says, **files)
 
 
+def inspect(name: str, *arguments: str, says: str | tuple[str, ...], **files: Content):
+    usual = ("--checkpoint={here}/start", "--output={here}/report.html")
+    return row("inspect", name, {**CLASSIFIER, **named(files)}, (*usual, *arguments), says)
+
+
 PREDICT_CASES = [
     classify(
         "and embed", "--embed", says="give one of --fill_mask, --classify, --embed; given"
@@ -144,4 +149,24 @@ EXPORT_CASES = [
         "unknown label", "label 'z' of example 1", "'x', 'y'", eval__csv=b"text,label\na,z\n"
     ),
     quantise("file gone", "eval.csv: cannot be read", eval__csv=None),
+]
+
+INSPECT_CASES = [
+    inspect("no checkpoint", "--checkpoint=", says="--checkpoint is missing"),
+    inspect("checkpoint gone", "--checkpoint={here}/x", says="x: is not there; name a run"),
+    inspect("no output", "--output=", says="--output is missing"),
+    inspect("kind of output", "--output={here}/r.pdf", says="r.pdf: must end in .html"),
+    inspect("output there", says="report.html: is there already", report__html=b""),
+    inspect("output nowhere", "--output={here}/x/r.html", says="cannot be written"),
+    inspect("stray text", "a text", says="'a text' is not a flag"),
+    inspect("empty text", "--text= ", says="--text: is empty"),
+    inspect(
+        "no weights",
+        says="no whole checkpoint",
+        **{"start_of_checkpoints_of_ckpt-1__json": None},
+    ),
+    inspect("metrics", says="line 1 is not JSON", start_of_metrics__jsonl=b"{\n"),
+    inspect("corpus", says="corpus.json: is not as", start_of_corpus__json=b'{"files": 1}'),
+    inspect("samples", says="samples.txt: cannot be read", start_of_samples__txt=b"\xff\n"),
+    inspect("vocabulary", says="line 13 repeats", start_of_vocab__txt=VOCABULARY + b"a\n"),
 ]

@@ -36,6 +36,7 @@ from pipelines.unlabelled import read_texts, texts_of_stream
 from pipelines.vocabulary import SPECIAL_TOKENS, Vocabulary, read_vocabulary
 from tests.bad_input_cases import START
 from tests.fuzz_conversions import CONVERSION_TARGETS
+from tests.fuzz_report import report_targets
 
 Target = Callable[[bytes, Path], object]
 STORE_VOCABULARY = Vocabulary((*SPECIAL_TOKENS, *"abcdefgh"), True)
@@ -278,6 +279,7 @@ TARGETS: dict[str, tuple[Target, bytes]] = {
     "marker": (_marker, MARKER),
     "source.json": (_source, SOURCE),
     **CONVERSION_TARGETS,
+    **report_targets(dataclasses.asdict(REPORT)),
 }
 
 

@@ -28,14 +28,20 @@ from tests.bad_input_programs import (
     REGRESSION,
     TASK_CASES,
 )
-from tests.bad_input_use import CLASSIFIER, EXPORT_CASES, FILES, PREDICT_CASES
+from tests.bad_input_use import (
+    CLASSIFIER,
+    EXPORT_CASES,
+    FILES,
+    INSPECT_CASES,
+    PREDICT_CASES,
+)
 from tests.programs import Ended, Zygote
 
 CASES = [
     *(CORPUS_CASES + VOCABULARY_CASES + CONFIG_CASES + FLAG_CASES),
     *(PATH_CASES + EXAMPLE_CASES + CHECKPOINT_CASES + TASK_CASES + PHASE_CASES),
     *(CONVERT_CASES + DATASET_CASES + RECIPE_CASES + BEAM_CASES),
-    *(PREDICT_CASES + EXPORT_CASES),
+    *(PREDICT_CASES + EXPORT_CASES + INSPECT_CASES),
 ]
 
 
@@ -154,6 +160,18 @@ FINE = {
         "run_predict.py", CLASSIFIER, ("--checkpoint={here}/start", "--classify", *FILES), ()
     ),
     "export": Case("run_export.py", CLASSIFIER, ("--checkpoint={here}/start",), ()),
+    "inspect": Case(
+        "run_inspect.py",
+        CLASSIFIER,
+        ("--checkpoint={here}/start", "--output={here}/r.html", "--text=a"),
+        (),
+    ),
+    "profile and pictures": Case(
+        "run_pretrain.py",
+        CORPUS,
+        ("--corpus_dir={here}/corpus", "--profile_steps=0:1", "--attention_images"),
+        (),
+    ),
 }
 
 

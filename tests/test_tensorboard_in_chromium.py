@@ -19,12 +19,17 @@ from loops import pictures
 from loops.tensorboard import TensorBoard
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+OPTIONS = (
+    *("headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-sync"),
+    *("disable-background-networking", "disable-component-update"),
+)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 
 
 def write_logs(logs: Path) -> None:
     board = TensorBoard(logs, last_step=-1)
-    board.hparams({"mlm.batch_size": 16, "schedule.learning_rate": 1e-3})
+    board.hparams("runs/pretrain", {"mlm.batch_size": 16, "schedule.learning_rate": 1e-3})
+    board.embeddings(np.eye(5, 3, dtype=np.float32), [f"word{i}" for i in range(5)])
     for step in (10, 20, 30):
         board.scalars("train", step, {"loss": 6.0 - step / 10, "masked_accuracy": step / 100})
     board.scalars("dev", 30, {"loss": 3.3, "masked_accuracy": 0.29})
@@ -64,12 +69,11 @@ def tensorboard(logs: Path) -> Iterator[str]:
 
 def page(address: str, profile: Path) -> str:
     """The page's document after its scripts have run."""
-    options = "headless no-sandbox disable-gpu disable-quic no-first-run disable-sync"
-    options += " disable-background-networking disable-component-update dump-dom"
     done = subprocess.run(
         [
             str(CHROMIUM),
-            *(f"--{option}" for option in options.split()),
+            *(f"--{option}" for option in OPTIONS),
+            "--dump-dom",
             f"--user-data-dir={profile}",
             "--window-size=1500,1600",
             "--virtual-time-budget=30000",
@@ -102,5 +106,8 @@ def test_panels(tmp_path: Path) -> None:
         text = fetched(f"{address}/data/plugin/text/text?run=dev&tag=masked_predictions")
         assert "the film was [MASK]" in html.unescape(text)
         assert "<table>" in text
+        words = fetched(f"{address}/data/plugin/projector/metadata?run=dev&name=words")
+        assert words.split() == [f"word{i}" for i in range(5)]
         active = json.loads(fetched(f"{address}/data/plugins_listing"))
         assert active["hparams"]["enabled"]
+        assert active["projector"]["enabled"]

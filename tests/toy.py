@@ -51,7 +51,12 @@ def make_batches(bad_steps: tuple[int, ...] = ()) -> Any:
     return lambda first, end: tf.data.Dataset.range(first, end).map(batch)
 
 
-def options(steps: int | None = 40, runtime: RuntimeOptions | None = None, **loop: Any):
+def options(
+    steps: int | None = 40,
+    runtime: RuntimeOptions | None = None,
+    profile_steps: tuple[int, int] | None = None,
+    **loop: Any,
+):
     values = {"steps_per_loop": 5, "eval_steps": 20, "checkpoint_steps": 10, **loop}
     return TrainingOptions(
         adamw=AdamWOptions(),
@@ -61,6 +66,7 @@ def options(steps: int | None = 40, runtime: RuntimeOptions | None = None, **loo
         else LengthOptions(max_minutes=0.001),
         loop=LoopOptions(**values),
         runtime=runtime or RuntimeOptions(),
+        profile_steps=profile_steps,
     )
 
 

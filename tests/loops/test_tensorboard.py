@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -72,7 +73,9 @@ def test_a_trim_that_was_killed(tmp_path: Path) -> None:
 
 def test_text_image_and_hparams(tmp_path: Path) -> None:
     board = TensorBoard(tmp_path, -1)
-    board.hparams({"mlm.seed": 0, "adamw.beta1": 0.9, "xla": False, "program": "pretrain"})
+    board.hparams(
+        "runs/a", {"mlm.seed": 0, "adamw.beta1": 0.9, "xla": False, "program": "pretrain"}
+    )
     board.text("samples", 5, "| a | b |")
     board.image("confusion_test", 5, confusion(tf.eye(2).numpy(), ["no", "yes"]))
     board.sync()
@@ -82,8 +85,82 @@ def test_text_image_and_hparams(tmp_path: Path) -> None:
         events(tmp_path, "test").Tensors("confusion_test")[0].tensor_proto
     )
     assert tf.io.decode_png(png).shape == (int(height), int(width), 3)
-    metadata = events(tmp_path, "train").SummaryMetadata("_hparams_/session_start_info")
+    metadata = events(tmp_path, ".").SummaryMetadata("_hparams_/session_start_info")
     assert metadata.plugin_data.plugin_name == "hparams"
+
+
+def test_hparams_of_runs_beside_each_other_come_with_their_last_figures(tmp_path: Path) -> None:
+    """As TensorBoard joins them: settings of a run with what is logged below them."""
+    for run, rate in (("a", 0.1), ("b", 0.2)):
+        board = TensorBoard(tmp_path / run / "logs", -1)
+        for _ in range(2):  # a start that died before its first checkpoint, and the next
+            board = TensorBoard(tmp_path / run / "logs", -1)
+            board.hparams(f"runs/{run}", {"schedule.learning_rate": rate})
+        board.scalars("train", 5, {"loss": 9.0})
+        board.scalars("dev", 5, {"loss": 8.0})
+        board.scalars("dev", 10, {"loss": 7.0 + rate})
+        board.sync()
+    rows = {x["name"]: x for x in session_groups(tmp_path)}
+    assert sorted(rows) == ["runs/a", "runs/b"]
+    for name, rate in (("runs/a", 0.1), ("runs/b", 0.2)):
+        row = rows[name]
+        assert row["hparams"] == {"schedule.learning_rate": rate}
+        assert row["metrics"]["train", "loss"] == 9.0
+        assert row["metrics"]["dev", "loss"] == pytest.approx(7.0 + rate)
+        assert row["sessions"] == 1
+
+
+def session_groups(logdir: Path) -> list[dict[str, Any]]:
+    """The rows of TensorBoard's table of hparams, by its own code."""
+    from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
+    from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
+    from tensorboard.context import RequestContext
+    from tensorboard.plugins.base_plugin import TBContext
+    from tensorboard.plugins.hparams import api_pb2
+    from tensorboard.plugins.hparams.backend_context import Context
+    from tensorboard.plugins.hparams.list_session_groups import Handler
+
+    multiplexer = EventMultiplexer().AddRunsFromDirectory(str(logdir))
+    multiplexer.Reload()
+    provider = MultiplexerDataProvider(multiplexer, str(logdir))
+    context = Context(TBContext(data_provider=provider, logdir=str(logdir)))
+    request = api_pb2.ListSessionGroupsRequest(
+        start_index=0,
+        slice_size=10,
+        allowed_statuses=[0, 1, 2, 3],
+        aggregation_type=api_pb2.AGGREGATION_AVG,
+    )
+    for metric in (("train", "loss"), ("dev", "loss")):
+        column = request.col_params.add()
+        column.metric.group, column.metric.tag = metric
+    groups = Handler(RequestContext(), context, "", request).run().session_groups
+    return [
+        {
+            "name": group.name,
+            "hparams": {k: x.number_value for k, x in group.hparams.items()},
+            "metrics": {(m.name.group, m.name.tag): m.value for m in group.metric_values},
+            "sessions": len(group.sessions),
+        }
+        for group in groups
+    ]
+
+
+def test_the_projector_finds_words_and_their_rows(tmp_path: Path) -> None:
+    from google.protobuf import text_format
+    from tensorboard.plugins.projector import ProjectorConfig
+
+    table = np.random.default_rng(0).standard_normal([7, 4]).astype(np.float32)
+    tokens = ("[PAD]", "a", "##b", "x\ty", "c\u2028d", '"', "=1")
+    board = TensorBoard(tmp_path, -1)
+    board.embeddings(np.zeros([7, 4], np.float32), tokens)
+    board.embeddings(table, tokens)
+    config = ProjectorConfig()
+    text_format.Parse((tmp_path / "dev" / "projector_config.pbtxt").read_text(), config)
+    (embedding,) = config.embeddings
+    read = np.fromfile(tmp_path / "dev" / embedding.tensor_path, "<f4")
+    np.testing.assert_array_equal(read.reshape(list(embedding.tensor_shape)), table)
+    lines = (tmp_path / "dev" / embedding.metadata_path).read_text().split("\n")
+    assert lines == ["[PAD]", "a", "##b", "x\\ty", "c\\u2028d", '"', "=1", ""]
 
 
 def test_what_follows_training_is_made_again(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from bert_core.errors import RunError
 from loops import stopping
 from loops.checkpoints import marked_steps
 from loops.evaluate import Evaluator
+from loops.profiler import Profiler
 from loops.train_loop import train
 from loops.train_step import TrainState, TrainSteps
 from tests.toy import Linear, evaluate_with, make_batches, open_toy, weights
@@ -34,6 +35,27 @@ def test_each_window_is_logged_once_and_evaluated_when_due(tmp_path: Path) -> No
     assert evaluate.calls == [20, 40, 45]
     assert marked_steps(tmp_path / "checkpoints") == [30, 40, 45]
     assert session.steps.num_traces == 1
+
+
+def test_a_profile_changes_nothing_but_that_it_is_there(tmp_path: Path) -> None:
+    plain, traced, early = (tmp_path / name for name in ("plain", "traced", "early"))
+    for run, steps in ((plain, None), (traced, (7, 12)), (early, (33, 99))):
+        session = open_toy(run, profile_steps=steps, steps=40)
+        train(session, evaluate_with(session))
+    assert (traced / "metrics.jsonl").read_bytes() == (plain / "metrics.jsonl").read_bytes()
+    assert not (plain / "logs" / "plugins").exists()
+    for run in (traced, early):  # whole, also when training ends before the last step
+        (trace,) = (run / "logs" / "plugins" / "profile").glob("*/*.xplane.pb")
+        assert b"matmul/MatMul" in trace.read_bytes()
+
+
+def test_the_steps_of_a_profile_are_whole_calls(tmp_path: Path) -> None:
+    notes: list[str] = []
+    profiler = Profiler(tmp_path, (7, 12), notes.append)
+    for step in range(0, 30, 5):
+        with profiler.watching(step, step + 5):
+            pass
+    assert notes == [f"profile of steps 5 to 14 in {tmp_path / 'plugins' / 'profile'}"]
 
 
 def test_the_logged_loss_is_the_mean_of_the_window(tmp_path: Path) -> None:
