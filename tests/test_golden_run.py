@@ -71,5 +71,6 @@ def test_what_another_program_needs_is_there(run: Path) -> None:
     assert vocabulary.size == config.vocab_size
     assert record["program"] == "pretrain"
     assert record["vocabulary"] == vocabulary.sha256
-    assert record["model"] == json.loads(config.to_json())
+    # Fields that came later have their defaults.
+    assert record["model"].items() <= json.loads(config.to_json()).items()
     assert record["num_train_steps"] == NUM_TRAIN_STEPS

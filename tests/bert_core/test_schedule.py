@@ -35,6 +35,9 @@ def test_a_warmup_that_does_not_fit_is_refused(total, warmup):
 
 
 def test_peaks():
-    assert [pretraining_peak(h) for h in (32, 128, 256, 512)] == [1e-3, 1e-3, 5e-4, 2.5e-4]
-    assert [finetuning_peak(h) for h in (32, 128, 512)] == pytest.approx([5e-4, 5e-4, 6.25e-5])
-    assert finetuning_peak(768) == pytest.approx(3.4e-5, rel=0.01)
+    assert [pretraining_peak(h) for h in (32, 128, 512)] == pytest.approx([2e-3, 2e-3, 2.5e-4])
+    assert pretraining_peak(768) == pytest.approx(1.4e-4, rel=0.05)
+    assert [finetuning_peak(h) for h in (32, 128, 256)] == pytest.approx(
+        [1e-3, 1e-3, 2.68e-4], rel=1e-3
+    )
+    assert finetuning_peak(768) == pytest.approx(3.3e-5, rel=0.01)
