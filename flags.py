@@ -500,7 +500,11 @@ def training_flags() -> None:
     )
     flags.DEFINE_integer("checkpoint_steps", 500, "Steps between checkpoints.")
     flags.DEFINE_integer("max_to_keep", 3, "Checkpoints to keep.")
-    flags.DEFINE_integer("max_bad_steps", 0, "Steps to skip whose gradient is not finite; float16 has a rule of its own.")
+    flags.DEFINE_integer(
+        "max_bad_steps",
+        0,
+        "Steps to skip whose gradient is not finite; float16 has a rule of its own.",
+    )
 
 
 def training_options(default_peak: float, **default_length: float) -> TrainingOptions:

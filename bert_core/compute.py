@@ -1,5 +1,4 @@
-"""How a model is computed, which is no part of what it is: the precision of its matrix
-products, and what is made again for the gradient.
+"""How a model is computed, which is no part of what it is: precision and recomputing.
 
 Weights, sums, softmax, LayerNorm and losses are float32 always; a product may take its
 two sides in 16 bits, and its result is float32 again (Micikevicius et al. 2017,
