@@ -9,8 +9,9 @@ argument names one of the variants, which then runs in this process.
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-VARIANTS = {
+VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
     "recompute": {"recompute": True},
     "bfloat16": {"precision": "bfloat16"},
