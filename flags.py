@@ -7,6 +7,7 @@ at once.
 """
 
 import dataclasses
+import math
 import os
 import re
 import sys
@@ -524,6 +525,15 @@ def training_flags() -> None:
         None,
         "Rows of a batch taken at a time, for less memory; unset: all.",
     )
+    flags.DEFINE_string(
+        "precision",
+        "float32",
+        "Of matrix products: float32, bfloat16 or float16; the rest stays float32.",
+    )
+    flags.DEFINE_bool(
+        "recompute", False, "Compute blocks again for their gradients, for less memory."
+    )
+    flags.DEFINE_string("optimizer", "adamw", "adamw, or lamb for very large batches.")
     flags.DEFINE_float("learning_rate", None, "Peak; unset: chosen from the model's width.")
     flags.DEFINE_float("warmup_share", 0.06, "Share of the steps the rate rises over.")
     flags.DEFINE_float("decay_power", 1.0, "Of the polynomial the rate falls by.")
@@ -540,7 +550,11 @@ def training_flags() -> None:
     )
     flags.DEFINE_integer("checkpoint_steps", 500, "Steps between checkpoints.")
     flags.DEFINE_integer("max_to_keep", 3, "Checkpoints to keep.")
-    flags.DEFINE_integer("max_bad_steps", 0, "Steps to skip whose gradient is not finite.")
+    flags.DEFINE_integer(
+        "max_bad_steps",
+        0,
+        "Steps to skip whose gradient is not finite; float16 has a rule of its own.",
+    )
     flags.DEFINE_bool(
         "attention_images", False, "Attention maps of a dev text at each evaluation."
     )
@@ -562,7 +576,7 @@ def training_options(default_peak: float, **default_length: float) -> TrainingOp
             clip_norm=FLAGS.clip_norm,
         ),
         schedule=ScheduleOptions(
-            default_peak if FLAGS.learning_rate is None else FLAGS.learning_rate,
+            _peak_rate(default_peak),
             FLAGS.warmup_share,
             FLAGS.decay_power,
         ),
@@ -574,10 +588,27 @@ def training_options(default_peak: float, **default_length: float) -> TrainingOp
             max_to_keep=FLAGS.max_to_keep,
             max_bad_steps=FLAGS.max_bad_steps,
         ),
-        runtime=runtime_options(),
+        runtime=dataclasses.replace(
+            runtime_options(), precision=FLAGS.precision, recompute=FLAGS.recompute
+        ),
         micro_batch_size=_micro_batch_size(),
         profile_steps=_profile_steps(),
+        optimizer=FLAGS.optimizer,
     )
+
+
+def _peak_rate(default: float) -> float:
+    if FLAGS.learning_rate is not None:
+        return FLAGS.learning_rate
+    if FLAGS.optimizer == "lamb":
+        # The rates that You et al. 2019 did not tune; the default is AdamW's, and no rate
+        # for steps as long as the weights.
+        paper = 5e-3 * math.sqrt(max(FLAGS.batch_size, 1) / 32768)
+        raise UserError(
+            "--optimizer=lamb: --learning_rate is missing; its paper takes 0.005 for 32,768 "
+            f"rows a step, and by the square root of them {paper:.2g} for {FLAGS.batch_size}"
+        )
+    return default
 
 
 def _micro_batch_size() -> int | None:

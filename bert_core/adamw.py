@@ -16,6 +16,23 @@ from bert_core.adamw_options import AdamWOptions
 COMPILED = sys.platform != "darwin"
 
 
+def direction(
+    parameter: tf.Tensor,
+    gradient: tf.Tensor,
+    m: tf.Tensor,
+    v: tf.Tensor,
+    count: tf.Tensor,
+    weight_decay: float,
+    options: AdamWOptions,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """What the `count`-th update, the first being 1.0, subtracts at rate 1; new (m, v)."""
+    m = options.beta1 * m + (1.0 - options.beta1) * gradient
+    v = options.beta2 * v + (1.0 - options.beta2) * tf.square(gradient)
+    m_hat = m / (1.0 - tf.pow(options.beta1, count))
+    v_hat = v / (1.0 - tf.pow(options.beta2, count))
+    return m_hat / (tf.sqrt(v_hat) + options.epsilon) + weight_decay * parameter, m, v
+
+
 def adamw_update(
     parameter: tf.Tensor,
     gradient: tf.Tensor,
@@ -27,16 +44,14 @@ def adamw_update(
     options: AdamWOptions,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """The rule: new (parameter, m, v) of the `count`-th update, the first being 1.0."""
-    m = options.beta1 * m + (1.0 - options.beta1) * gradient
-    v = options.beta2 * v + (1.0 - options.beta2) * tf.square(gradient)
-    m_hat = m / (1.0 - tf.pow(options.beta1, count))
-    v_hat = v / (1.0 - tf.pow(options.beta2, count))
-    update = m_hat / (tf.sqrt(v_hat) + options.epsilon) + weight_decay * parameter
-    return parameter - learning_rate * update, m, v
+    step, m, v = direction(parameter, gradient, m, v, count, weight_decay, options)
+    return parameter - learning_rate * step, m, v
 
 
 class AdamW(tf.Module):
-    """The rule applied to variables, with their two moments."""
+    """The rule applied to variables, with its slots, their two moments."""
+
+    rule = staticmethod(adamw_update)  # lamb.py has another
 
     def __init__(self, variables: Sequence[tf.Variable], options: AdamWOptions):
         super().__init__(name="adamw")
@@ -62,7 +77,7 @@ class AdamW(tf.Module):
             count, learning_rate, scale = scalars
             for x, gradient, m, v in zip(variables, gradients, self.m, self.v, strict=True):
                 decay = self.options.weight_decay if x.shape.rank > 1 else 0.0
-                new_x, new_m, new_v = adamw_update(
+                new_x, new_m, new_v = self.rule(
                     x, scale * gradient, m, v, count, learning_rate, decay, self.options
                 )
                 x.assign(new_x)

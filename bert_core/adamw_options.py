@@ -1,4 +1,4 @@
-"""The constants of AdamW (bert_core/adamw.py). No TensorFlow here."""
+"""The constants of AdamW (bert_core/adamw.py) and LAMB. No TensorFlow here."""
 
 import dataclasses
 import math

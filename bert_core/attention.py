@@ -5,12 +5,15 @@ from typing import Any
 
 import tensorflow as tf
 
+from bert_core.compute import product
 from bert_core.config import BertConfig
 from bert_core.layers import Dense, Initializer, kept_by_dropout, scale_of_kept
 
 
 class SelfAttention(tf.Module):
     """Every position reads every visible position, N heads side by side."""
+
+    compute_dtype = tf.float32  # of the products; see bert_core/compute.py
 
     def __init__(self, init: Initializer, config: BertConfig):
         super().__init__(name="attention")
@@ -34,14 +37,14 @@ class SelfAttention(tf.Module):
         kept = kept_by_dropout(shape, self._dropout_rate, seed)
         if kept is not None:
             value *= scale_of_kept(self._dropout_rate)  # fewer numbers than probabilities
-        context = attention(query, key, value, bias, kept)  # [B, N, S, D]
+        context = attention(query, key, value, bias, kept, self.compute_dtype)  # [B, N, S, D]
         context = tf.transpose(context, [0, 2, 1, 3])  # [B, S, N, D]
         return self.output(tf.reshape(context, tf.shape(x)))
 
     def probabilities(self, x: tf.Tensor, batch_size: int, bias: tf.Tensor | None) -> tf.Tensor:
         """The attention maps [B, N, S, S]; each row sums to 1."""
         query, key, _ = self._projected(x, batch_size)
-        return _probabilities(query, key, bias)
+        return _probabilities(query, key, bias, self.compute_dtype)
 
     def _projected(self, x: tf.Tensor, batch_size: int) -> list[tf.Tensor]:
         """Scaled query, key and value, [B, N, S, D] each."""
@@ -57,10 +60,12 @@ def attention(
     value: tf.Tensor,
     bias: tf.Tensor | None = None,
     kept: tf.Tensor | None = None,
+    dtype: tf.DType = tf.float32,
 ) -> tf.Tensor:
     """(softmax(query key^T + bias) * kept) value, [B, N, S, D] like the first three.
 
     kept: [B, N, S, S] of 0 and 1, or None for all. Bias and kept have no gradient.
+    dtype: of the products; all between them is float32.
     The others' reads arrays [B, N, S, S] fewer times than TensorFlow's own: what the
     gradient of softmax subtracts, each row's sum of probability times its gradient, is
     the context times its gradient (Dao et al. 2022, https://arxiv.org/abs/2205.14135,
@@ -69,21 +74,21 @@ def attention(
 
     @tf.custom_gradient
     def attend(query: tf.Tensor, key: tf.Tensor, value: tf.Tensor) -> Any:
-        probabilities = _probabilities(query, key, bias)
+        probabilities = _probabilities(query, key, bias, dtype)
         used = probabilities if kept is None else probabilities * kept
-        context = tf.matmul(used, value)
+        context = product(used, value, dtype)
 
         def gradient(d_context: tf.Tensor) -> Any:
-            d_used = tf.matmul(d_context, value, transpose_b=True)
+            d_used = product(d_context, value, dtype, transpose_b=True)
             row_sums = tf.reduce_sum(d_context * context, axis=-1, keepdims=True)
             if kept is None:
                 d_scores = probabilities * (d_used - row_sums)
             else:
                 d_scores = used * d_used - probabilities * row_sums
             return (
-                tf.matmul(d_scores, key),
-                tf.matmul(d_scores, query, transpose_a=True),
-                tf.matmul(used, d_context, transpose_a=True),
+                product(d_scores, key, dtype),
+                product(d_scores, query, dtype, transpose_a=True),
+                product(used, d_context, dtype, transpose_a=True),
             )
 
         return context, gradient
@@ -91,8 +96,10 @@ def attention(
     return attend(query, key, value)
 
 
-def _probabilities(query: tf.Tensor, key: tf.Tensor, bias: tf.Tensor | None) -> tf.Tensor:
-    scores = tf.matmul(query, key, transpose_b=True)  # [B, N, S, S]
+def _probabilities(
+    query: tf.Tensor, key: tf.Tensor, bias: tf.Tensor | None, dtype: tf.DType
+) -> tf.Tensor:
+    scores = product(query, key, dtype, transpose_b=True)  # [B, N, S, S]
     return tf.nn.softmax(scores if bias is None else scores + bias)
 
 

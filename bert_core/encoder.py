@@ -8,6 +8,7 @@ import tensorflow as tf
 from bert_core.attention import SelfAttention, alibi_bias, padding_bias
 from bert_core.config import BertConfig
 from bert_core.layers import Dense, Initializer, LayerNorm, activation, dropout, fold_in
+from bert_core.recompute import recomputed
 from bert_core.windows import cut, joined, num_windows
 
 
@@ -66,6 +67,8 @@ class Block(tf.Module):
 class Encoder(tf.Module):
     """Token ids in, one vector a token out."""
 
+    recompute = False  # what is inside a block, for its gradient; see bert_core/compute.py
+
     def __init__(self, init: Initializer, config: BertConfig):
         super().__init__(name="encoder")
         self.config = config
@@ -115,8 +118,21 @@ class Encoder(tf.Module):
         ]
         states = [self.embeddings(input_ids, segment_ids, seeds[0])]
         for layer, layer_seed in zip(self.layers, seeds[1:], strict=True):
-            states.append(layer(states[-1], batch_size, bias, layer_seed))
+            states.append(self._block(layer, states[-1], batch_size, bias, layer_seed))
         return states
+
+    def _block(
+        self,
+        layer: Block,
+        x: tf.Tensor,
+        batch_size: int,
+        bias: tf.Tensor | None,
+        seed: tf.Tensor | None,
+    ) -> tf.Tensor:
+        """A block's output; without a seed there is no gradient to compute it again for."""
+        if seed is None or not self.recompute:
+            return layer(x, batch_size, bias, seed)
+        return recomputed(lambda x, seed: layer(x, batch_size, bias, seed), x, seed)
 
     def attention_bias(self, seq_length: int, input_mask: tf.Tensor | None) -> tf.Tensor | None:
         """What all blocks add to their attention scores, computed once a call."""

@@ -13,6 +13,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from bert_core.compute import product
+
 fold_in = tf.random.experimental.stateless_fold_in
 
 
@@ -42,13 +44,15 @@ class Initializer:
 class Dense(tf.Module):
     """x W + b: [M, I] -> [M, O]."""
 
+    compute_dtype = tf.float32  # of the product; see bert_core/compute.py
+
     def __init__(self, init: Initializer, inputs: int, outputs: int, name: str):
         super().__init__(name=name)
         self.kernel = init.normal("kernel", [inputs, outputs])
         self.bias = init.zeros("bias", [outputs])
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
-        return tf.matmul(x, self.kernel) + self.bias
+        return product(x, self.kernel, self.compute_dtype) + self.bias
 
 
 class LayerNorm(tf.Module):

@@ -4,6 +4,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from bert_core.compute import product
+
 Pair = tuple[tf.Tensor, tf.Tensor]  # (sum, weight), float32 scalars
 Sums = dict[str, Pair]
 
@@ -24,47 +26,50 @@ def cross_entropy(
 
 
 def tied_cross_entropy(
-    x: tf.Tensor, embeddings: tf.Tensor, bias: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor
+    x: tf.Tensor,
+    embeddings: tf.Tensor,
+    bias: tf.Tensor,
+    labels: tf.Tensor,
+    weights: tf.Tensor,
+    dtype: tf.DType = tf.float32,
 ) -> tuple[Pair, Pair]:
     """`cross_entropy` of the logits x embeddings^T + bias, which are [M, V] and large.
 
     x: [M, H]; embeddings: [V, H]; bias: [V]; labels: [M] int32; weights: [M] float32.
+    dtype: of the products with the embeddings; all else is float32.
     Two arrays [M, V] are made, logits and probabilities; left to itself TensorFlow
     makes four, and the step is a fifth slower (docs/performance.md). Differentiable
     once, in the loss.
     """
-    loss, right = _tied(x, embeddings, bias, labels, weights)
-    weight = tf.reduce_sum(weights)
+
+    @tf.custom_gradient
+    def sums(x: tf.Tensor, embeddings: tf.Tensor, bias: tf.Tensor) -> Any:
+        logits = product(x, embeddings, dtype, transpose_b=True) + bias  # [M, V]
+        probabilities = tf.nn.softmax(logits)
+        best = tf.reduce_max(logits, axis=1)  # [M]
+        # log(sum(exp(logits))) from the likeliest token, whose probability is at least 1/V.
+        log_total = best - tf.math.log(tf.reduce_max(probabilities, axis=1))
+        label_logits = tf.gather(logits, labels, axis=1, batch_dims=1)
+        right = tf.cast(label_logits >= best, tf.float32)
+
+        def gradient(d_loss: tf.Tensor, _: tf.Tensor) -> Any:
+            # d loss / d logits is scale * (probabilities - one_hot(labels)). The small
+            # sides of the products are scaled, and the labels' share is added by rows.
+            scale = (d_loss * weights)[:, tf.newaxis]  # [M, 1]
+            scaled_x = scale * x
+            size = embeddings.shape[0]
+            d_x = product(probabilities, embeddings, dtype) - tf.gather(embeddings, labels)
+            d_embeddings = product(probabilities, scaled_x, dtype, transpose_a=True)
+            d_embeddings -= tf.math.unsorted_segment_sum(scaled_x, labels, size)
+            d_bias = tf.matmul(probabilities, scale, transpose_a=True)  # [V, 1]
+            d_bias -= tf.math.unsorted_segment_sum(scale, labels, size)
+            return scale * d_x, d_embeddings, tf.squeeze(d_bias, axis=1)
+
+        loss = tf.reduce_sum((log_total - label_logits) * weights)
+        return (loss, tf.reduce_sum(right * weights)), gradient
+
+    (loss, right), weight = sums(x, embeddings, bias), tf.reduce_sum(weights)
     return (loss, weight), (right, weight)
-
-
-@tf.custom_gradient
-def _tied(
-    x: tf.Tensor, embeddings: tf.Tensor, bias: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor
-) -> Any:
-    logits = tf.matmul(x, embeddings, transpose_b=True) + bias  # [M, V]
-    probabilities = tf.nn.softmax(logits)
-    best = tf.reduce_max(logits, axis=1)  # [M]
-    # log(sum(exp(logits))) from the likeliest token, whose probability is at least 1/V.
-    log_total = best - tf.math.log(tf.reduce_max(probabilities, axis=1))
-    label_logits = tf.gather(logits, labels, axis=1, batch_dims=1)
-    right = tf.cast(label_logits >= best, tf.float32)
-
-    def gradient(d_loss: tf.Tensor, _: tf.Tensor) -> Any:
-        # d loss / d logits is scale * (probabilities - one_hot(labels)). The small sides
-        # of the products are scaled, and the labels' share is added by rows.
-        scale = (d_loss * weights)[:, tf.newaxis]  # [M, 1]
-        scaled_x = scale * x
-        size = embeddings.shape[0]
-        d_x = scale * (tf.matmul(probabilities, embeddings) - tf.gather(embeddings, labels))
-        d_embeddings = tf.matmul(probabilities, scaled_x, transpose_a=True)
-        d_embeddings -= tf.math.unsorted_segment_sum(scaled_x, labels, size)
-        d_bias = tf.matmul(probabilities, scale, transpose_a=True)  # [V, 1]
-        d_bias -= tf.math.unsorted_segment_sum(scale, labels, size)
-        return d_x, d_embeddings, tf.squeeze(d_bias, axis=1), None, None
-
-    sums = tf.reduce_sum((log_total - label_logits) * weights), tf.reduce_sum(right * weights)
-    return sums, gradient
 
 
 def squared_error(predictions: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor) -> Pair:

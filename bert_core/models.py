@@ -21,6 +21,8 @@ from bert_core.losses import Sums, cross_entropy, squared_error, tied_cross_entr
 class MaskedLanguageModel(tf.Module):
     """BERT with its masked-language-model head."""
 
+    compute_dtype = tf.float32  # of the loss's products; see bert_core/compute.py
+
     def __init__(self, config: BertConfig, seed: int = 0):
         super().__init__(name="masked_language_model")
         init = Initializer(seed, config.initializer_range)
@@ -49,6 +51,7 @@ class MaskedLanguageModel(tf.Module):
             self.head.bias,
             tf.reshape(batch.masked_lm_ids, [-1]),
             tf.reshape(batch.masked_lm_weights, [-1]),
+            self.compute_dtype,
         )
         return {"loss": loss, "masked_accuracy": accuracy}
 

@@ -86,6 +86,9 @@ class LoopOptions:
         return min([num_train_steps, *ends])
 
 
+PRECISIONS = ("float32", "bfloat16", "float16")
+
+
 @dataclasses.dataclass(frozen=True)
 class RuntimeOptions:
     """The process, not the model."""
@@ -94,10 +97,19 @@ class RuntimeOptions:
     xla: bool = False
     verbose: bool = False
     allow_drift: bool = False
+    precision: str = "float32"  # of matrix products, of PRECISIONS
+    recompute: bool = False  # blocks, for their gradients
 
     def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise UserError(
+                f"--precision={self.precision}: must be one of {', '.join(PRECISIONS)}"
+            )
         if not 0 <= self.num_threads <= 4096:
             raise UserError(f"--num_threads={self.num_threads}: must be 0 (all cores) or more")
+
+
+OPTIMIZERS = ("adamw", "lamb")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,6 +123,13 @@ class TrainingOptions:
     runtime: RuntimeOptions
     micro_batch_size: int | None = None  # rows of a batch taken at a time; None: all
     profile_steps: tuple[int, int] | None = None  # [first, end) to trace
+    optimizer: str = "adamw"  # of OPTIMIZERS
+
+    def __post_init__(self) -> None:
+        if self.optimizer not in OPTIMIZERS:
+            raise UserError(
+                f"--optimizer={self.optimizer}: must be one of {', '.join(OPTIMIZERS)}"
+            )
 
 
 FORMATS = ("google", "huggingface", "run")

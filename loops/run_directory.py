@@ -42,6 +42,8 @@ _LEFT_BY_A_DEAD_START = (
 )
 # Of run.json, what is not a setting.
 _RESULTS = ("num_train_steps", "drift")
+# What runs were made with that say nothing of it.
+_BEFORE_RECORDED = {"precision": "float32", "recompute": False, "optimizer": "adamw"}
 
 
 class RunDirectory:
@@ -102,7 +104,8 @@ class RunDirectory:
         Returns the fields that differ, a line each; raises UserError when there are
         some and `allow_drift` is false. The step count, once fixed, is not compared.
         """
-        then = {k: v for k, v in flat(self.recorded()).items() if k not in _RESULTS}
+        recorded = _BEFORE_RECORDED | flat(self.recorded())
+        then = {k: v for k, v in recorded.items() if k not in _RESULTS}
         now = flat(json.loads(json.dumps(values)))  # a tuple comes back as a list
         drift = [
             f"{name}: {then.get(name)!r} then, {now.get(name)!r} now"

@@ -10,6 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from bert_core.compute import set_compute
 from bert_core.errors import UserError
 from bert_core.schedule import Schedule, warmup_then_decay
 from loops import length, startup
@@ -83,16 +84,17 @@ def open_session(run: RunDirectory, plan: Plan) -> Session:
     Raises UserError when that one was made with other settings or is damaged.
     """
     options = plan.training
-    state = TrainState(plan.model, options.adamw)
-    steps = TrainSteps(
-        state, plan.seed, options.runtime.xla, plan.batch_size, options.micro_batch_size
-    )
+    runtime = options.runtime
+    set_compute(plan.model, runtime.precision, runtime.recompute)
+    state = TrainState(plan.model, options.adamw, options.optimizer, runtime.precision)
+    steps = TrainSteps(state, plan.seed, runtime.xla, plan.batch_size, options.micro_batch_size)
     if run.is_new:
         run.clear_unrecorded()
         checkpoints = Checkpoints(run.checkpoints, state, options.loop.max_to_keep)
         restored, num_train_steps = None, _start(run, plan, state, steps)
     else:
-        drift = run.check_same(_record(plan), options.runtime.allow_drift)
+        drift = run.check_same(_record(plan), runtime.allow_drift)
+        _check_precision(run, runtime.precision)
         num_train_steps = _num_steps(run, plan, state, steps)
         checkpoints = Checkpoints(run.checkpoints, state, options.loop.max_to_keep)
         restored = checkpoints.restore_latest()
@@ -100,7 +102,7 @@ def open_session(run: RunDirectory, plan: Plan) -> Session:
             _check_never_saved(run)
         if drift:
             _record_drift(run, plan, drift, restored or 0, num_train_steps)
-        print("\n".join(startup.header(options.runtime, run.path, restored or 0)))
+        print("\n".join(startup.header(runtime, run.path, restored or 0)))
     recorder = _recorder(run, plan, restored, num_train_steps)
     return Session(
         run=run,
@@ -117,11 +119,23 @@ def open_session(run: RunDirectory, plan: Plan) -> Session:
     )
 
 
+def _check_precision(run: RunDirectory, precision: str) -> None:
+    """UserError where checkpoints have a loss scale and the run has none, or vice versa."""
+    recorded = run.recorded().get("precision", "float32")
+    if recorded != precision and "float16" in (recorded, precision):
+        raise UserError(
+            f"--precision={precision}: {run.path} is a run in {recorded}, and only checkpoints "
+            "of float16 hold a loss scale; name another --output_dir, and start there from "
+            f"--init_checkpoint={run.path}"
+        )
+
+
 def _record(plan: Plan) -> dict[str, Any]:
     """What the run's numbers depend on; a resume must agree with it."""
     options = plan.training
     record = {**plan.record, **startup.runtime_record(options.runtime)}
     record["micro_batch_size"] = options.micro_batch_size
+    record["optimizer"] = options.optimizer
     for part in ("adamw", "schedule", "length", "loop"):
         record[part] = dataclasses.asdict(getattr(options, part))
     # These two change no number that is logged, and may change from start to start.

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from loops import metal
 from loops.options import RuntimeOptions
 
 
@@ -29,11 +30,17 @@ def start_tensorflow(options: RuntimeOptions) -> None:
         import tensorflow as tf
         import tensorflow_text  # noqa: F401  (its import prints as well)
 
-        tf.config.list_physical_devices()  # so does the first look at the devices
+        devices = tf.config.list_physical_devices()  # so does the first look at them
     if not options.verbose:
         tf.get_logger().setLevel("ERROR")
     tf.config.threading.set_intra_op_parallelism_threads(num_threads(options))
     tf.config.threading.set_inter_op_parallelism_threads(num_threads(options))
+    if metal.has_metal(devices):
+        metal.refuse_xla(options.xla)
+        reason = metal.reason_against(options.precision)
+        if reason:
+            print(f"Apple's GPU is left alone: {reason}; on the CPU instead", flush=True)
+            tf.config.set_visible_devices([], "GPU")
 
 
 @contextlib.contextmanager
@@ -75,6 +82,8 @@ def runtime_record(options: RuntimeOptions) -> dict[str, Any]:
         "tensorflow": tf.__version__,
         "num_threads": num_threads(options),
         "xla": options.xla,
+        "precision": options.precision,
+        "recompute": options.recompute,
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", ""),
         "device": device_name(),
     }
@@ -84,7 +93,7 @@ def device_name() -> str:
     """The accelerator, or the CPU."""
     import tensorflow as tf
 
-    accelerators = tf.config.list_physical_devices("GPU")
+    accelerators = tf.config.get_visible_devices("GPU")
     return accelerators[0].device_type if accelerators else "CPU"
 
 

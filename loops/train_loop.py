@@ -10,6 +10,7 @@ from bert_core.errors import RunError
 from bert_core.escapes import escaped
 from loops import stopping
 from loops.checkpoints import marked_steps
+from loops.loss_scale import MOST_SKIPPED
 from loops.session import Session
 
 Evaluate = Callable[[int], dict[str, float]]
@@ -18,9 +19,9 @@ Evaluate = Callable[[int], dict[str, float]]
 class _NotFinite(Exception):
     """A loss or gradient was not finite more often than allowed."""
 
-    def __init__(self, step: int, so_far: int):
-        super().__init__(f"step {step:,}: loss or gradient is not finite")
-        self.step, self.so_far = step, so_far
+    def __init__(self, step: int, what: str, advice: str):
+        super().__init__(f"step {step:,}: {what}")
+        self.step, self.advice = step, advice
 
 
 def train(session: Session, evaluate: Evaluate) -> None:
@@ -33,10 +34,9 @@ def train(session: Session, evaluate: Evaluate) -> None:
             _train(session, evaluate)
         except _NotFinite as error:
             path = _write_bad_batch(session, error.step)
-            command = session.run.command(f"--max_bad_steps={error.so_far}")
             raise RunError(
-                f"{error}, see {path}; {_last_saved(session)}. To skip it: {command}; or "
-                "lower --learning_rate and name another --output_dir"
+                f"{error}, see {path}; {_last_saved(session)}. {error.advice} and name "
+                "another --output_dir"
             ) from None
         except (OSError, RunError) as error:
             raise RunError(
@@ -80,15 +80,41 @@ def _run_window(session: Session, iterator: Any, step: int) -> int:
     finite = np.isfinite(window["gradient_norm"]) & np.isfinite(window["loss_sum"])
     values = _means({name: column[finite] for name, column in window.items()})
     values["learning_rate"] = rates[-1]
+    if "loss_scale" in window:
+        values["loss_scale"] = float(window["loss_scale"][-1])
     bad = np.flatnonzero(~finite)
     if bad.size:
         values["skipped_steps"] = float(bad.size)
-        before = int(sum(x.get("skipped_steps", 0) for x in recorder.metrics.lines))
-        if before + bad.size > session.loop.max_bad_steps:
-            raise _NotFinite(step + int(bad[0]), before + bad.size)
+        _check_skipped(session, step, window, bad)
     recorder.add("train", stop_at, values)
     recorder.progress.update(stop_at, values)
     return stop_at
+
+
+def _check_skipped(
+    session: Session, step: int, window: dict[str, np.ndarray], bad: np.ndarray
+) -> None:
+    """Raises _NotFinite when there were more of the bad steps than a run may have."""
+    if "skipped_in_a_row" in window:  # float16: some must be, until the scale is found
+        hopeless = np.flatnonzero(window["skipped_in_a_row"] >= MOST_SKIPPED)
+        if hopeless.size:
+            last = int(hopeless[0])
+            raise _NotFinite(
+                step + last,
+                f"{MOST_SKIPPED} steps in a row are not finite in float16, with a loss scale "
+                f"of {window['loss_scale'][last]:g} at last",
+                "Take --precision=bfloat16, or lower --learning_rate,",
+            )
+        return
+    before = int(sum(x.get("skipped_steps", 0) for x in session.recorder.metrics.lines))
+    so_far = before + bad.size
+    if so_far > session.loop.max_bad_steps:
+        command = session.run.command(f"--max_bad_steps={so_far}")
+        raise _NotFinite(
+            step + int(bad[0]),
+            "loss or gradient is not finite",
+            f"To skip it: {command}; or lower --learning_rate",
+        )
 
 
 def _means(window: dict[str, np.ndarray]) -> dict[str, float]:

@@ -12,20 +12,37 @@ import tensorflow as tf
 
 from bert_core.adamw import AdamW, clip_scale, global_norm
 from bert_core.adamw_options import AdamWOptions
+from bert_core.lamb import Lamb
 from bert_core.layers import fold_in
 from bert_core.losses import Sums
 from loops.failures import memory_errors
+from loops.loss_scale import loss_scale
 from loops.micro_batches import added_up
+
+OPTIMIZERS = {"adamw": AdamW, "lamb": Lamb}
 
 
 class TrainState(tf.Module):
     """All that a step changes, and all that a checkpoint holds."""
 
-    def __init__(self, model: tf.Module, options: AdamWOptions):
+    def __init__(
+        self,
+        model: tf.Module,
+        options: AdamWOptions,
+        optimizer: str = "adamw",
+        precision: str = "float32",
+    ):
         super().__init__(name="train_state")
         self.model = model
-        self.optimizer = AdamW(model.trainable_variables, options)
+        self.optimizer = OPTIMIZERS[optimizer](model.trainable_variables, options)
+        self.loss_scale = loss_scale(precision)
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
+
+    def reset(self) -> None:
+        """Back to step 0, but for the model."""
+        self.optimizer.reset()
+        self.loss_scale.reset()
+        self.step.assign(0)
 
 
 class TrainSteps:
@@ -77,10 +94,10 @@ class TrainSteps:
         def differentiate(part: Any, i: Any) -> tuple[Sums, list[tf.Tensor]]:
             with tf.GradientTape() as tape:
                 sums = state.model.sums(part, fold_in(step_seed, i))
-                loss_sum, _ = sums["loss"]
+                target = state.loss_scale.up(sums["loss"][0])
             # Dense: the tied embedding is read by rows and as a whole, and its norm
             # must count each row once.
-            gradients = tape.gradient(loss_sum, variables)
+            gradients = tape.gradient(target, variables)
             return sums, [tf.convert_to_tensor(g) for g in gradients]
 
         num_parts = self._batch_size // self._micro_batch_size
@@ -88,16 +105,18 @@ class TrainSteps:
         loss_sum, weight = sums["loss"]
         # Sums up to here, whatever was cut: this is where they become means.
         share = tf.math.divide_no_nan(1.0, weight)
-        loss, norm = loss_sum * share, global_norm(gradients) * share
+        gradient_share = state.loss_scale.down(share)
+        loss, norm = loss_sum * share, global_norm(gradients) * gradient_share
 
         def apply() -> None:
-            scale = share * clip_scale(norm, state.optimizer.options.clip_norm)
+            scale = gradient_share * clip_scale(norm, state.optimizer.options.clip_norm)
             state.optimizer.apply(variables, gradients, state.step, learning_rate, scale)
 
         finite = tf.math.is_finite(loss) & tf.math.is_finite(norm)
         tf.cond(finite, apply, lambda: None)
         state.step.assign_add(1)
         values: dict[str, tf.Tensor] = {"gradient_norm": norm}
+        values |= state.loss_scale.update(finite)
         for name, (total, total_weight) in sums.items():
             values |= {f"{name}_sum": total, f"{name}_weight": total_weight}
         self._columns = list(values)

@@ -33,6 +33,13 @@ FLAG_CASES = [
     flag("--micro_batch_size=3", "--micro_batch_size=3: must divide --batch_size=32"),
     flag("--micro_batch_size=0", "--micro_batch_size=0: must divide --batch_size=32"),
     flag("--xla=perhaps", "xla=perhaps"),
+    flag("--precision=half", "--precision=half: must be one of float32, bfloat16, float16"),
+    flag("--optimizer=sgd", "--optimizer=sgd: must be one of adamw, lamb"),
+    flag(
+        "--optimizer=lamb",
+        "--optimizer=lamb: --learning_rate is missing; its paper takes 0.005",
+        "0.00016 for 32",
+    ),
     flag("--seq_length=7", "--seq_length=7: needs at least 8"),
     flag("--masked_share=0", "--masked_share=0.0: must be above 0 and below 1"),
     flag("--masked_share=1", "--masked_share=1.0: must be"),

@@ -346,6 +346,21 @@ class AdamW:
         return x - rate * (m_hat / (np.sqrt(v_hat) + self.eps) + decay * x)
 
 
+class Lamb(AdamW):
+    """LAMB, algorithm 2 with phi(z) = z: r is Adam's step, and lambda the decay.
+
+        x = x - rate |x| / |r + lambda x| (r + lambda x)
+
+    Vectors take AdamW's step; so does what has norm 0 or is not moved.
+    """
+
+    def _update(self, name: str, x: Array, g: Array, rate: float) -> Array:
+        step = x - super()._update(name, x, g, 1.0)
+        norms = math.sqrt(np.sum(x**2)), math.sqrt(np.sum(step**2))
+        ratio = norms[0] / norms[1] if x.ndim > 1 and all(norms) else 1.0
+        return x - rate * ratio * step
+
+
 # ---- gradients ----
 
 Loss = Callable[[Parameters], float]

@@ -1,5 +1,6 @@
 """The smallest task the loops can run: a linear model, with steps that can go wrong."""
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,13 +52,11 @@ def make_batches(bad_steps: tuple[int, ...] = ()) -> Any:
     return lambda first, end: tf.data.Dataset.range(first, end).map(batch)
 
 
-def options(
-    steps: int | None = 40,
-    runtime: RuntimeOptions | None = None,
-    profile_steps: tuple[int, int] | None = None,
-    **loop: Any,
-):
-    values = {"steps_per_loop": 5, "eval_steps": 20, "checkpoint_steps": 10, **loop}
+def options(steps: int | None = 40, runtime: RuntimeOptions | None = None, **more: Any):
+    """`more`: fields of TrainingOptions or of LoopOptions."""
+    of_training = {field.name for field in dataclasses.fields(TrainingOptions)}
+    training = {name: more.pop(name) for name in of_training & set(more)}
+    values = {"steps_per_loop": 5, "eval_steps": 20, "checkpoint_steps": 10, **more}
     return TrainingOptions(
         adamw=AdamWOptions(),
         schedule=ScheduleOptions(0.01),
@@ -66,7 +65,7 @@ def options(
         else LengthOptions(max_minutes=0.001),
         loop=LoopOptions(**values),
         runtime=runtime or RuntimeOptions(),
-        profile_steps=profile_steps,
+        **training,
     )
 
 

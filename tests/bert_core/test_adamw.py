@@ -1,4 +1,6 @@
-"""AdamW and clipping against the oracle."""
+"""AdamW, LAMB and clipping against the oracle."""
+
+import itertools
 
 import numpy as np
 import pytest
@@ -7,12 +9,14 @@ import tensorflow as tf
 from bert_core.adamw import AdamW, adamw_update, clip_scale, global_norm
 from bert_core.adamw_options import AdamWOptions
 from bert_core.errors import UserError
+from bert_core.lamb import Lamb
 from tests import oracles
 from tests.small_bert import MODES, assert_close
 
 SHAPES = {"kernel": (4, 3), "bias": (3,), "word": (7, 4), "gamma": (4,)}
 # Gradients down to epsilon, so that it matters where epsilon stands.
 SCALES = {"kernel": 1.0, "bias": 1e-2, "word": 1e-6, "gamma": 1e-3}
+OTHER = AdamWOptions(beta1=0.5, beta2=0.999, epsilon=1e-3, weight_decay=0.3)
 
 
 def random_values(seed, scales=None):
@@ -23,16 +27,21 @@ def random_values(seed, scales=None):
     }
 
 
-@pytest.mark.parametrize("mode", ["eager", "function", "xla"])
+ADAMW, LAMB = (AdamW, oracles.AdamW), (Lamb, oracles.Lamb)
+
+
 @pytest.mark.parametrize(
-    "options",
-    [AdamWOptions(), AdamWOptions(beta1=0.5, beta2=0.999, epsilon=1e-3, weight_decay=0.3)],
-    ids=["default", "other"],
+    ("mode", "pair", "options"),
+    [
+        *itertools.product(["eager", "function", "xla"], [ADAMW], [AdamWOptions(), OTHER]),
+        *itertools.product(["function", "xla"], [LAMB], [OTHER]),
+    ],
 )
-def test_fifty_updates(mode, options):
+def test_fifty_updates(mode, pair, options):
+    kind, its_oracle = pair
     variables = {name: tf.Variable(x) for name, x in random_values(0).items()}
-    optimizer = AdamW(list(variables.values()), options)
-    oracle = oracles.AdamW(options.beta1, options.beta2, options.epsilon, options.weight_decay)
+    optimizer = kind(list(variables.values()), options)
+    oracle = its_oracle(options.beta1, options.beta2, options.epsilon, options.weight_decay)
     parameters = {name: x.numpy().astype(np.float64) for name, x in variables.items()}
 
     def apply(gradients, step, rate):

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from bert_core.errors import UserError
+from bert_core.lamb import Lamb
 from loops.options import RuntimeOptions
 from loops.session import open_session
 from loops.train_loop import train
@@ -85,6 +86,37 @@ def test_drift_is_allowed_recorded_and_from_then_on_the_setting(
         open_toy(tmp_path)
     open_toy(tmp_path, eval_steps=30, runtime=DRIFT)
     assert len(json.loads((tmp_path / "run.json").read_text())["drift"]) == 2
+
+
+def test_the_optimizer_and_how_products_are_computed_are_settings(tmp_path: Path) -> None:
+    finished(tmp_path)
+    for more, says in (
+        ({"optimizer": "lamb"}, "optimizer: 'adamw' then, 'lamb' now"),
+        ({"runtime": RuntimeOptions(precision="bfloat16")}, "precision: 'float32' then"),
+        ({"runtime": RuntimeOptions(recompute=True)}, "recompute: False then, True now"),
+    ):
+        with pytest.raises(UserError, match=says):
+            open_toy(tmp_path, **more)
+
+
+def test_a_run_that_says_nothing_of_these_had_the_defaults(tmp_path: Path) -> None:
+    finished(tmp_path)
+    record = json.loads((tmp_path / "run.json").read_text())
+    for name in ("optimizer", "precision", "recompute"):
+        del record[name]
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    open_toy(tmp_path)
+    with pytest.raises(UserError, match="optimizer: 'adamw' then, 'lamb' now"):
+        open_toy(tmp_path, optimizer="lamb")
+
+
+def test_lamb_goes_on_with_lamb(tmp_path: Path) -> None:
+    finished(tmp_path, optimizer="lamb")
+    session = open_toy(tmp_path, optimizer="lamb")
+    assert isinstance(session.state.optimizer, Lamb)
+    untouched = open_toy(tmp_path / "untouched")
+    train(untouched, evaluate_with(untouched))
+    assert list(weights(session)) != list(weights(untouched))
 
 
 def test_a_resume_restores_everything(tmp_path: Path) -> None:
