@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bert_core.adamw_options import AdamWOptions
 from bert_core.errors import UserError
+from loops.cluster import Cluster
 from loops.files import check_new_file
 from loops.new_directory import check_new
 
@@ -95,6 +96,46 @@ class RuntimeOptions:
     def __post_init__(self) -> None:
         if not 0 <= self.num_threads <= 4096:
             raise UserError(f"--num_threads={self.num_threads}: must be 0 (all cores) or more")
+
+
+DISTRIBUTIONS = ("auto", "one_device", "mirrored", "multi_worker")
+_PORTS_APART = 1000  # TensorFlow's of a worker, and the one for loops/peers.py
+
+
+@dataclasses.dataclass(frozen=True)
+class DistributionOptions:
+    """The devices to train on."""
+
+    kind: str = "auto"  # of DISTRIBUTIONS
+    cluster: Cluster | None = None  # several workers, of which this process is one
+    batch_size: int = 0  # rows a step, to be shared
+    micro_batch_size: int | None = None
+    peer_timeout: float = 300.0  # seconds that workers wait for each other
+    peer_port: int | None = None  # of the chief; None: 1000 above TensorFlow's
+
+    def __post_init__(self) -> None:
+        if self.kind not in DISTRIBUTIONS:
+            raise UserError(
+                f"--distribution={self.kind}: must be one of {', '.join(DISTRIBUTIONS)}"
+            )
+        if not 1 <= self.peer_timeout < 1e6:
+            raise UserError(f"--peer_timeout={self.peer_timeout}: must be 1 or more seconds")
+        if self.cluster and not 0 < self.port < 2**16:
+            raise UserError(f"--peer_port={self.port}: must be a port, 1 to 65535")
+        workers = len(self.cluster.addresses) if self.cluster else 1
+        if self.batch_size % workers:
+            raise UserError(
+                f"--batch_size={self.batch_size}: the {workers} workers of TF_CONFIG cannot "
+                f"share it evenly; name a multiple of {workers}"
+            )
+
+    @property
+    def port(self) -> int:
+        """Of the chief, for loops/peers.py."""
+        if self.peer_port is not None:
+            return self.peer_port
+        chiefs = self.cluster.host_and_port(0)[1] if self.cluster else 0
+        return chiefs + (_PORTS_APART if chiefs + _PORTS_APART < 2**16 else -_PORTS_APART)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from loops.options import RuntimeOptions
+from loops.options import DistributionOptions, RuntimeOptions
+from loops.peers import Team
 
 
 def set_environment(options: RuntimeOptions) -> None:
@@ -34,6 +35,16 @@ def start_tensorflow(options: RuntimeOptions) -> None:
         tf.get_logger().setLevel("ERROR")
     tf.config.threading.set_intra_op_parallelism_threads(num_threads(options))
     tf.config.threading.set_inter_op_parallelism_threads(num_threads(options))
+
+
+def start_devices(
+    options: RuntimeOptions, distribution: DistributionOptions | None, team: Team
+) -> Any:
+    """Starts TensorFlow; the loops.distribution.Replicas to train on."""
+    start_tensorflow(options)
+    from loops.distribution import start_replicas
+
+    return start_replicas(distribution, team)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """Starting from the weights of another run, with a report of every variable."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,8 @@ import tensorflow as tf
 from bert_core.errors import UserError
 from bert_core.names import named_variables
 from loops.checkpoints import latest_whole, read_variables
+from loops.portable import read_lines
+from loops.run_directory import read_record
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,3 +93,11 @@ def newest_checkpoint(run: Path) -> Path:
     """The prefix of a run's newest whole checkpoint; of the best one, if it has one."""
     best = run / "best"
     return latest_whole(best if best.is_dir() else run / "checkpoints")
+
+
+def keeps_output(run: Path, task: str, labels: Sequence[str]) -> bool:
+    """Whether a run was trained for this very task and these very labels, so that its last
+    layer serves; converted classifiers are runs of classification."""
+    file = run / "labels.txt"
+    same_task = read_record(run).get("task", "classification") == task
+    return same_task and file.exists() and list(read_lines(file)) == list(labels)

@@ -80,6 +80,27 @@ def prepare(
     return PreparedCorpus(vocabulary, store, checked.fingerprint, report)
 
 
+def open_prepared(corpus_fingerprint: str, options: StoreOptions) -> PreparedCorpus:
+    """What another process has prepared of a corpus that need not be here.
+
+    Raises UserError where the cache does not hold it whole.
+    """
+    entry = cache_entry(corpus_fingerprint, options)
+    advice = "copy that entry of the cache here, or share --cache_dir"
+    paths = sorted(entry.glob("vocab-*.txt"))
+    vocabulary = brought_vocabulary(options)
+    if vocabulary is None:
+        if not paths:
+            raise UserError(f"{entry}: holds no vocabulary of the corpus; {advice}")
+        vocabulary = read_vocabulary(paths[0], options.lower_case)
+    try:
+        checked = CheckedCorpus(corpus_fingerprint, None)
+        store, report = _open(entry, vocabulary, checked, options)
+    except StoreError as error:
+        raise UserError(f"{error}; {advice}") from None
+    return PreparedCorpus(vocabulary, store, corpus_fingerprint, report)
+
+
 def _open(
     entry: Path, vocabulary: Vocabulary, checked: CheckedCorpus, options: StoreOptions
 ) -> tuple[TokenStore, CorpusReport]:
