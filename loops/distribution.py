@@ -15,15 +15,6 @@ from loops import stopping
 from loops.options import DistributionOptions
 from loops.peers import Team
 
-# What TensorFlow raises where a collective operation does not come about.
-LOST = (
-    tf.errors.UnavailableError,
-    tf.errors.AbortedError,
-    tf.errors.CancelledError,
-    tf.errors.DeadlineExceededError,
-    tf.errors.InternalError,
-)
-
 
 class Replicas:
     """One device, all of this machine's, or those of several machines."""
@@ -31,6 +22,10 @@ class Replicas:
     def __init__(self, strategy: Any = None, team: Team | None = None):
         self.team = team or Team()
         self._strategy = strategy
+        # Given to each operation: the strategy's own are not applied inside `run`.
+        self._communication = tf.distribute.experimental.CommunicationOptions(
+            timeout_seconds=self.team.patience if self.team.size > 1 else None
+        )
         self.count = strategy.num_replicas_in_sync if strategy else 1
 
     @contextlib.contextmanager
@@ -38,10 +33,6 @@ class Replicas:
         """Variables made inside have a copy on each device."""
         with self._strategy.scope() if self._strategy else contextlib.nullcontext():
             yield
-
-    def collective(self) -> Any:
-        """Around host calls in which devices of several workers wait for each other."""
-        return self.team.collective(LOST)
 
     def run(self, function: Callable, *arguments: Any) -> Any:
         """function(*arguments) on each device, for use in a tf.function; the first's result."""
@@ -65,7 +56,7 @@ class Replicas:
         if self.count == 1:
             return tensors
         context = tf.distribute.get_replica_context()
-        return context.all_reduce(tf.distribute.ReduceOp.SUM, tensors)
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, tensors, self._communication)
 
     def spread(self, variables: Sequence[tf.Variable]) -> None:
         """Gives the variables of all workers the chief's values, bit by bit."""
@@ -82,7 +73,7 @@ class Replicas:
                 for x, value in zip(alike, self.added_up(values), strict=True):
                     x.assign(value)
 
-        with self.collective():
+        with self.team.waiting():
             tf.function(lambda: self.run(spread), autograph=False)()
 
     def check_batch(self, batch_size: int, micro_batch_size: int | None) -> None:
@@ -115,13 +106,7 @@ def start_replicas(options: DistributionOptions | None, team: Team) -> Replicas:
 
 def _strategy(options: DistributionOptions, team: Team) -> Any:
     if team.size > 1:
-        communication = tf.distribute.experimental.CommunicationOptions(
-            timeout_seconds=team.patience
-        )
-        with team.collective(LOST):
-            strategy = tf.distribute.MultiWorkerMirroredStrategy(
-                communication_options=communication
-            )
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
         stopping.handle_signals()
         return strategy
     found = tf.config.list_logical_devices("GPU")

@@ -39,11 +39,13 @@ class Line:
         try:
             while text := self._file.readline(_LONGEST):
                 message = json.loads(text)
+                if not isinstance(message, dict):
+                    return
                 self.last_heard = time.monotonic()
                 if "idle" in message:
                     self.last = message
                 yield message
-        except (OSError, ValueError, TypeError, RecursionError):
+        except (OSError, ValueError, RecursionError):
             pass
 
     def close(self) -> None:
@@ -94,7 +96,11 @@ def _welcome(line: Line, cluster: Cluster, lines: dict[int, Line]) -> None:
     """A worker's first words; strangers are let go."""
     said = next(line.heard(), {})
     index, size = said.get("worker"), len(cluster.addresses)
-    if said.get("of") == list(cluster.addresses) and isinstance(index, int) and 0 < index < size:
+    if (
+        said.get("of") == list(cluster.addresses)
+        and isinstance(index, int)
+        and 0 < index < size
+    ):
         lines[index] = line
         return
     line.say({"end": "TF_CONFIG: its workers are not those of the chief's", "code": 2})

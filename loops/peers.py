@@ -25,6 +25,11 @@ from loops.options import DistributionOptions
 
 TRY_AGAIN = os.EX_TEMPFAIL  # 75
 SILENCE = 30.0  # without any of them a process is stopped, or its machine is gone
+# What TensorFlow raises where a collective operation does not come about.
+LOST = (
+    *("UnavailableError", "AbortedError", "CancelledError"),
+    *("DeadlineExceededError", "InternalError"),
+)
 ADVICE = "start all workers again: the same command goes on from the last checkpoint"
 
 
@@ -72,7 +77,7 @@ class Team:
         """Everyone's value, by worker, once all have called this; JSON can hold it."""
         if self.size == 1:
             return [value]
-        with self._changed, self._waiting():
+        with self._changed, self.waiting():
             number, self._round = self._round, self._round + 1
             self._take(self._cluster.index, {"answer": value, "round": number})
             while len(self._gathered.get(number, {})) < self.size:
@@ -102,22 +107,13 @@ class Team:
                     )
 
     @contextlib.contextmanager
-    def collective(self, errors: tuple[type[Exception], ...]) -> Iterator[None]:
-        """Around calls in which TensorFlow waits for the others; `errors` mean they are gone.
-
-        They say that, but not who: the watch finds out.
-        """
+    def waiting(self) -> Iterator[None]:
+        """Inside, the others are waited for: here, or by TensorFlow's collectives."""
+        self._since = None
         try:
-            with self._waiting():
-                yield
-        except errors as error:
-            if self.size == 1:
-                raise
-            self._failing_since = time.monotonic()
-            with self._waiting():
-                time.sleep(2 * SILENCE)
-            reason = " ".join(str(error).split())[:200]
-            self._end(f"the workers have lost each other ({reason}); {ADVICE}", TRY_AGAIN)
+            yield
+        finally:
+            self._since = time.monotonic()
 
     # ---- coming and going ----
 
@@ -130,6 +126,8 @@ class Team:
             return
         if self._ending:
             return
+        if kind is not None and kind.__name__ in LOST:
+            self._find_out(error)
         if error is None or (self._agreed and isinstance(error, stopping.Stopped)):
             self._parting = True
             self.gather("done")
@@ -139,6 +137,14 @@ class Team:
         reason = " ".join((str(error) or kind.__name__).split())
         name = self._cluster.names[self._cluster.index]
         self._say({"end": f"{name} has ended: {reason}", "code": code})
+
+    def _find_out(self, error: BaseException | None) -> NoReturn:
+        """Leaves once the watch knows who is gone: TensorFlow does not say."""
+        self._failing_since = time.monotonic()
+        with self.waiting():
+            time.sleep(2 * SILENCE)
+        reason = " ".join(str(error).split())[:200]
+        self._end(f"the workers have lost each other ({reason}); {ADVICE}", TRY_AGAIN)
 
     def _meet(self) -> None:
         self._lines = meet(self._cluster, self._port, self.patience)
@@ -223,15 +229,6 @@ class Team:
 
     def _idle(self, now: float) -> float:
         return min(now - (self._since or now), stopping.idle_seconds())
-
-    @contextlib.contextmanager
-    def _waiting(self) -> Iterator[None]:
-        """Inside, it is the others who are waited for."""
-        self._since = None
-        try:
-            yield
-        finally:
-            self._since = time.monotonic()
 
     def _end(self, text: str, code: int, but: int | None = None) -> NoReturn:
         """Tells all and leaves, whatever the main thread hangs in."""

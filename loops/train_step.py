@@ -64,7 +64,7 @@ class TrainSteps:
 
     def __call__(self, iterator: Any, learning_rates: Sequence[float]) -> dict[str, np.ndarray]:
         rates = tf.constant(learning_rates, tf.float32)
-        with memory_errors(self.micro_batch_size), self._replicas.collective():
+        with memory_errors(self.micro_batch_size), self._replicas.team.waiting():
             rows = self._many_steps(iterator, rates).numpy()  # [n, columns]
         return dict(zip(self._columns, rows.T, strict=True))
 
