@@ -122,9 +122,7 @@ class Team:
 
     def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> None:
         """Leaves together; a process that leaves with an error tells the others first."""
-        if self.size == 1:
-            return
-        if self._ending:
+        if self.size == 1 or self._ending:
             return
         if kind is not None and kind.__name__ in LOST:
             self._find_out(error)
@@ -236,7 +234,10 @@ class Team:
             raise SystemExit(code)  # another thread is leaving
         self._ending = True
         self._say({"end": text, "code": code}, but)
-        sys.stdout.flush()
+        # What was printed has to be seen, but a main thread may hang in printing.
+        flushing = threading.Thread(target=sys.stdout.flush, daemon=True)
+        flushing.start()
+        flushing.join(BEAT)
         print(f"{Path(sys.argv[0]).name}: {escaped(text)}", file=sys.stderr, flush=True)
         self._leave(code)
         raise SystemExit(code)  # where leaving is only pretended

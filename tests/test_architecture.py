@@ -19,6 +19,7 @@ ALLOWED = {
         "bert_core",
         "pipelines.options",
         "loops.options",
+        "loops.cluster",
         "loops.stopping",
         "loops.console",
     },
@@ -40,6 +41,9 @@ WITHOUT_TENSORFLOW = [
     "loops/stopping.py",
     "loops/run_directory.py",
     "loops/startup.py",
+    "loops/cluster.py",
+    "loops/lines.py",
+    "loops/peers.py",
     "flags.py",
 ]
 
