@@ -22,20 +22,24 @@ from bert_core.adamw_options import AdamWOptions
 from bert_core.errors import RunError, UserError
 from bert_core.escapes import escaped
 from loops import console, stopping
+from loops.cluster import read_cluster
 from loops.options import (
-    ACTIONS,
-    FORMATS,
-    ConvertOptions,
-    ExportOptions,
-    InspectOptions,
+    DistributionOptions,
     LengthOptions,
     LoopOptions,
-    PredictOptions,
     RuntimeOptions,
     ScheduleOptions,
     TrainingOptions,
 )
 from loops.recipe_options import Budget, RecipeOptions
+from loops.use_options import (
+    ACTIONS,
+    FORMATS,
+    ConvertOptions,
+    ExportOptions,
+    InspectOptions,
+    PredictOptions,
+)
 from pipelines import options
 
 FLAGS = flags.FLAGS
@@ -362,7 +366,7 @@ def grown_config(
 def mlm_flags() -> None:
     """Masked language modelling:"""
     flags.DEFINE_integer("seq_length", 128, "Tokens a sequence, [CLS] and [SEP] included.")
-    flags.DEFINE_integer("batch_size", 32, "Sequences a step.")
+    flags.DEFINE_integer("batch_size", 32, "Sequences a step, of all devices.")
     flags.DEFINE_float("masked_share", 0.15, "Share of the tokens to predict.")
     flags.DEFINE_bool("whole_word_masking", False, "Mask all pieces of a word together.")
     flags.DEFINE_integer("eval_sequences", 512, "Dev sequences an evaluation reads at most.")
@@ -400,7 +404,7 @@ def finetune_flags() -> None:
     flags.DEFINE_float("dev_share", 0.1, "Share of the training file to cut a dev split from.")
     flags.DEFINE_integer("max_seq_length", 256, "Tokens a text is cut to.")
     flags.DEFINE_string("truncation", "head", "What is kept of a longer text: head, head_tail.")
-    flags.DEFINE_integer("batch_size", 32, "Texts a step.")
+    flags.DEFINE_integer("batch_size", 32, "Texts a step, of all devices.")
     flags.DEFINE_string(
         "pooling",
         "auto",
@@ -523,7 +527,7 @@ def training_flags() -> None:
     flags.DEFINE_integer(
         "micro_batch_size",
         None,
-        "Rows of a batch taken at a time, for less memory; unset: all.",
+        "Rows of a batch taken at a time, for less memory; unset: all of a device's share.",
     )
     flags.DEFINE_string(
         "precision",
@@ -629,6 +633,39 @@ def _profile_steps() -> tuple[int, int] | None:
             "below B, such as 20:25"
         )
     return first, end
+
+
+@group
+def distribution_flags() -> None:
+    """The devices to train on:"""
+    flags.DEFINE_string(
+        "distribution",
+        "auto",
+        "one_device; mirrored: all GPUs of this machine; multi_worker: those of all workers "
+        "in TF_CONFIG; auto: what is there.",
+    )
+    flags.DEFINE_float(
+        "peer_timeout",
+        300.0,
+        "Seconds that workers wait for one that does not come or does not move.",
+    )
+    flags.DEFINE_integer(
+        "peer_port", None, "Port of the chief to agree by; unset: 1000 above TensorFlow's."
+    )
+
+
+def distribution_options() -> DistributionOptions:
+    """What the flags and TF_CONFIG say."""
+    asked = FLAGS.distribution
+    reads = asked in ("auto", "multi_worker")
+    return DistributionOptions(
+        kind=asked,
+        cluster=read_cluster(required=asked == "multi_worker") if reads else None,
+        batch_size=FLAGS.batch_size,
+        micro_batch_size=_micro_batch_size(),
+        peer_timeout=FLAGS.peer_timeout,
+        peer_port=FLAGS.peer_port,
+    )
 
 
 @group

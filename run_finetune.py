@@ -16,13 +16,14 @@ on where a stopped run was.
 """
 
 import dataclasses
+import functools
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import flags
-from bert_core.errors import UserError
 from loops import stopping
 from pipelines.classification import Classification
 from pipelines.regression import Regression
@@ -44,12 +45,11 @@ def main() -> None:
     num_seeds, dev_share = flags.num_seeds(), flags.dev_share()
     flags.reads_dataset()
     runtime = flags.training_options(1.0, num_epochs=DEFAULT_EPOCHS).runtime
-    from loops import run_directory, startup
+    distribution = flags.distribution_options()
+    from loops import peers, run_directory, startup
 
     paths = [output_dir / f"seed-{flags.FLAGS.seed + i}" for i in range(num_seeds)]
     paths = [output_dir] if num_seeds == 1 else paths
-    for path in paths:
-        run_directory.check_output_dir(path)
     config = flags.finetuning_config(
         run_directory.read_run_config(start), run_directory.has_pooler(start), task.pools
     )
@@ -61,69 +61,65 @@ def main() -> None:
     lower_case = run_directory.read_lower_case(start)
     vocabulary = read_vocabulary(start / "vocab.txt", lower_case, config.vocab_size)
     startup.set_environment(runtime)
-    labelled = read_data(task, runtime, columns, dev_share)
-    from loops.finetuning import over_seeds
-    from pipelines.tokenizer import Tokenizer
+    with peers.team(distribution) as team:
+        for path in paths if team.is_chief else []:
+            run_directory.check_output_dir(path)
+        devices = functools.partial(startup.start_devices, runtime, distribution, team)
+        labelled, replicas = read_data(task, columns, dev_share, devices)
+        from loops.finetuning import over_seeds
+        from pipelines.tokenizer import Tokenizer
 
-    data = tokenize_labelled(labelled, options, Tokenizer(vocabulary))
-    print("\n".join(data.lines()), flush=True)
-    results = []
-    for seed, path in enumerate(paths, start=flags.FLAGS.seed):
-        results.append(finetune(path, start, config, vocabulary, data, seed))
-    if num_seeds > 1:
-        print(over_seeds(results))
+        data = tokenize_labelled(labelled, options, Tokenizer(vocabulary))
+        print("\n".join(data.lines()), flush=True)
+        results = []
+        for seed, path in enumerate(paths, start=flags.FLAGS.seed):
+            results.append(finetune(path, start, config, vocabulary, data, seed, replicas))
+        if num_seeds > 1 and team.is_chief:
+            print(over_seeds(results))
 
 
-def read_data(task: Any, runtime: Any, columns: Any, dev_share: float) -> Any:
+def read_data(
+    task: Any, columns: Any, dev_share: float, start_devices: Callable[[], Any]
+) -> tuple[Any, Any]:
     """The labelled texts, and TensorFlow started once no mistake can be in the way."""
-    from loops import startup
-    from pipelines.datasets import find_dataset
+    from pipelines.datasets import find_labelled
     from pipelines.labelled import read_labelled
     from pipelines.prepared import write_source
 
     if not flags.reads_dataset():
         labelled = read_labelled(task, flags.labelled_files(), columns, dev_share)
-        startup.start_tensorflow(runtime)
-        return labelled
+        return labelled, start_devices()
     options = flags.dataset_options(flags.dataset_cache())
-    source = find_dataset(options)
-    if not source.has_labels:
-        raise UserError(
-            f"--dataset={source.name}: has no field label; --label_key names the one to learn"
-        )
-    startup.start_tensorflow(runtime)
+    source = find_labelled(options)
+    replicas = start_devices()
     write_source(source, options.data_dir, options.overwrite)
     train, test = (options.data_dir / f"{name}.jsonl" for name in ("train", "test"))
     files = {"train": train, "dev": None, "test": test if test.exists() else None}
-    return read_labelled(task, files, columns, dev_share)
+    return read_labelled(task, files, columns, dev_share), replicas
 
 
 @stopping.deferred()
 def finetune(
-    path: Path, start: Path, config: Any, vocabulary: Any, data: Any, seed: int
+    path: Path, start: Path, config: Any, vocabulary: Any, data: Any, seed: int, replicas: Any
 ) -> dict[str, float]:
-    """Trains in `path` from the weights in `start`; returns the final scores."""
-    from bert_core import models
+    """Trains in `path` from the weights in `start`; returns the chief's final scores."""
     from loops.attention_maps import log_attention
-    from loops.finetuning import BestWeights, Scorer, same_outputs
+    from loops.finetuning import BestWeights, Scorer
+    from loops.follower import follow
     from loops.run_directory import RunDirectory
     from loops.session import open_session
     from loops.train_loop import train
-    from loops.warm_start import load_run
     from pipelines import sample_texts
 
     task = data.task
-    model = getattr(models, TASKS[flags.FLAGS.task][1])(config, len(task.labels), seed)
-    source = "random"
-    if flags.FLAGS.from_scratch:
-        print(f"random weights in the shape of {start}")
-    else:
-        left = () if same_outputs(start, flags.FLAGS.task, task.labels) else ("output/",)
-        loaded = load_run(model, start, left=left)
-        source = str(loaded.where)
-        print("\n".join([f"weights only from {source}:", *loaded.lines()]))
+    with replicas.scope():
+        model, source = model_and_source(config, start, task.labels, seed)
+    planned = plan(model, source, vocabulary, data, seed, replicas)
+    if not replicas.team.is_chief:
+        follow(planned)
+        return {}
     run = RunDirectory(path)
-    session = open_session(run, plan(model, source, vocabulary, data, seed))
+    session = open_session(run, planned)
     scorer = Scorer(model, task.score)
     best = BestWeights(run.best, model, session.recorder.metrics.lines, task.metric)
     dev = questions(task, data.dev, vocabulary, seed)
@@ -145,11 +141,27 @@ def finetune(
     return report(session, scorer, vocabulary, data, seed)
 
 
-def plan(model: Any, source: str, vocabulary: Any, data: Any, seed: int) -> Any:
+def model_and_source(config: Any, start: Path, labels: Any, seed: int) -> tuple[Any, str]:
+    """The model, and the checkpoint its weights are from."""
+    from bert_core import models
+    from loops.finetuning import same_outputs
+    from loops.warm_start import load_run
+
+    model = getattr(models, TASKS[flags.FLAGS.task][1])(config, len(labels), seed)
+    if flags.FLAGS.from_scratch:
+        print(f"random weights in the shape of {start}")
+        return model, "random"
+    left = () if same_outputs(start, flags.FLAGS.task, labels) else ("output/",)
+    loaded = load_run(model, start, left=left)
+    print("\n".join([f"weights only from {loaded.where}:", *loaded.lines()]))
+    return model, str(loaded.where)
+
+
+def plan(model: Any, source: str, vocabulary: Any, data: Any, seed: int, replicas: Any) -> Any:
     """The model, its batches, and what is recorded of them."""
     from bert_core.schedule import finetuning_peak
+    from loops.plan import Plan
     from loops.portable import as_lines
-    from loops.session import Plan
     from pipelines import classification_batches, sample_texts
     from pipelines.tokenizer import Tokenizer
 
@@ -170,6 +182,7 @@ def plan(model: Any, source: str, vocabulary: Any, data: Any, seed: int) -> Any:
         ),
         evaluate_each_epoch=True,
         seed=seed,
+        replicas=replicas,
         record={
             "program": "finetune",
             "task": flags.FLAGS.task,
@@ -241,5 +254,6 @@ if __name__ == "__main__":
         flags.cache_flags,
         flags.output_flags,
         flags.training_flags,
+        flags.distribution_flags,
         flags.runtime_flags,
     )

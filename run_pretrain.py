@@ -12,7 +12,6 @@ The same command again goes on where a stopped run was. Watch it with
 """
 
 import dataclasses
-import functools
 import json
 import math
 from pathlib import Path
@@ -24,8 +23,12 @@ from loops import stopping
 DEFAULT_STEPS = 3000
 # What has a row for each token or position, of which --init_checkpoint may have fewer.
 GROWING = ("encoder/embeddings/word", "encoder/embeddings/position", "head/bias")
-say = functools.partial(print, flush=True)
 CHARTED = "unigram_entropy"  # a flat line in the chart of the loss
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+    stopping.check()
 
 
 def main() -> None:
@@ -33,7 +36,8 @@ def main() -> None:
     store_options = flags.store_options()
     runtime = flags.training_options(1.0, num_train_steps=DEFAULT_STEPS).runtime
     flags.eval_sequences()
-    from loops import run_directory, startup
+    distribution = None if flags.FLAGS.prepare_only else flags.distribution_options()
+    from loops import peers, run_directory, startup
     from pipelines.corpus_check import check_corpus, check_outside
 
     if start is None:
@@ -42,19 +46,35 @@ def main() -> None:
     else:
         store_options = vocabulary_of(start, store_options)
     written = {"cache_dir": store_options.cache_dir}
-    if not flags.FLAGS.prepare_only:
+    if distribution:
         written["output_dir"] = flags.output_dir()
-        run_directory.check_output_dir(flags.output_dir())
-    check_outside(corpus.corpus_dir, written)
-    checked = check_corpus(corpus, store_options, say)
-    startup.start_tensorflow(runtime)
-    from pipelines.cached_store import prepare
+    with peers.team(distribution) as team:
+        checked = None
+        if team.is_chief:
+            if distribution:
+                run_directory.check_output_dir(flags.output_dir())
+            check_outside(corpus.corpus_dir, written)
+            checked = check_corpus(corpus, store_options, say)
+        replicas = startup.start_devices(runtime, distribution, team)
+        prepared = prepare(corpus, checked, store_options, team)
+        if distribution:
+            pretrain(flags.output_dir(), prepared, mlm, start, replicas)
+        else:
+            say("\n".join([*prepared.report.details(), outlook(prepared, mlm, start)]))
 
-    prepared = prepare(corpus, checked, store_options, say)
-    if flags.FLAGS.prepare_only:
-        say("\n".join([*prepared.report.details(), outlook(prepared, mlm, start)]))
+
+def prepare(corpus: Any, checked: Any, options: Any, team: Any) -> Any:
+    """The token store. The chief makes it; other workers need nothing but the cache."""
+    from pipelines import cached_store
+
+    if team.is_chief:
+        prepared = cached_store.prepare(corpus, checked, options, say)
+        team.from_chief(prepared.fingerprint)
     else:
-        pretrain(flags.output_dir(), prepared, mlm, start)
+        prepared = cached_store.open_prepared(team.from_chief(), options)
+    hashes = {"vocabulary": prepared.vocabulary.sha256, "token store": prepared.store.sha256}
+    team.check_same(hashes)
+    return prepared
 
 
 def vocabulary_of(start: Path, options: Any) -> Any:
@@ -85,29 +105,24 @@ def outlook(prepared: Any, mlm: Any, start: Path | None) -> str:
 
 
 @stopping.deferred()
-def pretrain(output_dir: Path, prepared: Any, mlm: Any, start: Path | None) -> None:
+def pretrain(
+    output_dir: Path, prepared: Any, mlm: Any, start: Path | None, replicas: Any
+) -> None:
     """Trains in a run directory on a prepared corpus, and draws the curves."""
-    from loops import pictures
-    from loops.metrics_log import last_of
+    from loops.follower import follow
+    from loops.pretraining import report
     from loops.run_directory import RunDirectory
     from loops.session import open_session
     from loops.train_loop import train
 
-    planned = plan(prepared, mlm, start)  # first: nothing is written if it cannot be
+    # First, so that nothing is written if it cannot be.
+    planned = plan(prepared, mlm, start, replicas)
+    if not replicas.team.is_chief:
+        return follow(planned)
     run = RunDirectory(output_dir)
     session = open_session(run, planned)
     train(session, Evaluation(session, prepared, mlm))
-    entropy = prepared.store.split("train").statistics.unigram_entropy
-    lines = session.recorder.metrics.lines
-    baselines = {"unigram entropy": entropy}
-    run.write("curves.png", pictures.curves(lines, baselines, "masked_accuracy"))
-    last = last_of(run.metrics, "dev")
-    print(
-        f"dev masked loss {last['loss']:.3f} nats (unigram entropy {entropy:.3f}), "
-        f"masked accuracy {last['masked_accuracy']:.3f}; curves in {run.path / 'curves.png'}\n"
-        f"next: python run_finetune.py --init_checkpoint={run.path} "
-        "--train_file=FILE --output_dir=RUN"
-    )
+    report(session, prepared.store.split("train").statistics.unigram_entropy)
 
 
 def model_and_source(vocabulary: Any, mlm: Any, start: Path | None) -> tuple[Any, str | None]:
@@ -136,10 +151,10 @@ def model_and_source(vocabulary: Any, mlm: Any, start: Path | None) -> tuple[Any
     return model, str(loaded.where)
 
 
-def plan(prepared: Any, mlm: Any, start: Path | None) -> Any:
+def plan(prepared: Any, mlm: Any, start: Path | None, replicas: Any) -> Any:
     """The model, its batches, and what is recorded of them."""
     from bert_core.schedule import pretraining_peak
-    from loops.session import Plan
+    from loops.plan import Plan
     from pipelines import mlm_batches, sample_texts
     from pipelines.tokenizer import Tokenizer
 
@@ -147,7 +162,8 @@ def plan(prepared: Any, mlm: Any, start: Path | None) -> Any:
     dev = prepared.store.split("dev")
     mlm_batches.num_windows(dev, mlm)  # enough to evaluate on?
     samples = sample_texts.of_stream(dev, vocabulary)
-    model, source = model_and_source(vocabulary, mlm, start)
+    with replicas.scope():
+        model, source = model_and_source(vocabulary, mlm, start)
     return Plan(
         model=model,
         make_batches=lambda first, end: mlm_batches.training_batches(
@@ -162,6 +178,7 @@ def plan(prepared: Any, mlm: Any, start: Path | None) -> Any:
         ),
         evaluate_each_epoch=False,
         seed=mlm.seed,
+        replicas=replicas,
         record={
             "program": "pretrain",
             "model": dataclasses.asdict(model.config),
@@ -188,6 +205,7 @@ class Evaluation:
 
     def __init__(self, session: Any, prepared: Any, mlm: Any):
         from loops.evaluate import Evaluator
+        from loops.plateau import PlateauWatch
         from loops.views import Views
         from pipelines import mlm_batches, sample_texts
         from pipelines.tokenizer import Tokenizer
@@ -203,7 +221,7 @@ class Evaluation:
         self._evaluator = Evaluator(model)
         self._statistics = prepared.store.split("train").statistics
         self._session = session
-        self._warned = False
+        self._watch = PlateauWatch(session, self._statistics)
 
     def __call__(self, step: int) -> dict[str, float]:
         recorder, statistics = self._session.recorder, self._statistics
@@ -216,23 +234,8 @@ class Evaluation:
             f"{statistics.unigram_entropy:.3f})  dev masked accuracy "
             f"{values['masked_accuracy']:.3f}"
         )
-        self._warn_of_plateau(step, values)
+        self._watch(step, values)
         return values
-
-    def _warn_of_plateau(self, step: int, values: dict[str, float]) -> None:
-        from loops.plateau import CHECK_AT, plateau_warning
-
-        if self._warned or step < CHECK_AT * self._session.num_train_steps:
-            return
-        warning = plateau_warning(
-            *(values["loss"], values["masked_accuracy"]),
-            *(self._statistics.unigram_entropy, self._statistics.most_frequent_share),
-            bool(self._session.state.model.config.alibi_slopes),
-            self._session.peak_rate,
-        )
-        if warning:
-            self._warned = True
-            self._session.recorder.progress.note(warning)
 
 
 if __name__ == "__main__":
@@ -246,5 +249,6 @@ if __name__ == "__main__":
         flags.mlm_flags,
         flags.output_flags,
         flags.training_flags,
+        flags.distribution_flags,
         flags.runtime_flags,
     )

@@ -40,13 +40,14 @@ def prepare(job: dict[str, Any]) -> Any:
     corpus, store_options = flags.corpus_options(), flags.store_options()
     checked = check_corpus(corpus, store_options, print)
     startup.start_tensorflow(flags.runtime_options())
+    from loops.distribution import Replicas
     from loops.session import open_session
     from pipelines.cached_store import prepare as prepare_corpus
 
     prepared = prepare_corpus(corpus, checked, store_options, print)
     mlm = flags.mlm_options()
     run = run_directory.RunDirectory(flags.output_dir())
-    session = open_session(run, run_pretrain.plan(prepared, mlm, None))
+    session = open_session(run, run_pretrain.plan(prepared, mlm, None, Replicas()))
     write_rows(prepared, job)
     stream = prepared.store.split("train")
     # Of a window, [SEP] between documents is not text.

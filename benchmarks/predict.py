@@ -113,8 +113,8 @@ def make_model(here: Path, texts: list[str]) -> None:
 
 def measure(here: Path, name: str) -> tuple[float, list[dict[str, float]]]:
     """Seconds from texts to results, as run_predict.py works, and the results."""
-    from loops.options import PredictOptions
     from loops.trained_run import read_trained_run
+    from loops.use_options import PredictOptions
     from pipelines.options import ExamplesOptions
     from pipelines.unlabelled import read_texts
     from pipelines.vocabulary import read_vocabulary

@@ -8,8 +8,8 @@ from bert_core.name_map import PARTS
 from loops import google_files, huggingface_files, run_files
 from loops.convert_check import check_target
 from loops.new_directory import new_directory
-from loops.options import ConvertOptions
 from loops.portable import Portable
+from loops.use_options import ConvertOptions
 
 _READ: dict[str, Callable[[Path, bool | None], Portable]] = {
     "google": google_files.read,

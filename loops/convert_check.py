@@ -7,9 +7,9 @@ from bert_core.config import BertConfig
 from bert_core.errors import UserError
 from bert_core.foreign_config import check_exportable, check_for_google, from_google
 from loops import huggingface_files
-from loops.options import ConvertOptions
 from loops.portable import fitted, read_json, read_lines
 from loops.run_directory import check_weights, read_lower_case, read_record, read_run_config
+from loops.use_options import ConvertOptions
 from loops.vocabulary_files import read_tokenizer
 
 GOOGLES_CONFIG, GOOGLES_PREFIX = "bert_config.json", "bert_model.ckpt"

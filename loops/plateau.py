@@ -1,5 +1,7 @@
 """The commonest failure of masked-language-model pretraining, noticed and explained."""
 
+from typing import Any
+
 NEAR = 0.90  # loss above this share of the unigram entropy counts as on the plateau
 CHECK_AT = 0.25  # share of the steps after which a run should have left it
 
@@ -31,3 +33,30 @@ def plateau_warning(
         f"{unigram_entropy:.2f}, masked accuracy {accuracy:.3f}). Likely causes in order: "
         f"{reasons}"
     )
+
+
+class PlateauWatch:
+    """Warns once, on the screen, when a run should have left the plateau and has not.
+
+    statistics: `unigram_entropy` and `most_frequent_share` of the training split.
+    """
+
+    def __init__(self, session: Any, statistics: Any):
+        self._session, self._statistics = session, statistics
+        self._warned = False
+
+    def __call__(self, step: int, values: dict[str, float]) -> None:
+        """values: dev figures of that step."""
+        if self._warned or step < CHECK_AT * self._session.num_train_steps:
+            return
+        warning = plateau_warning(
+            values["loss"],
+            values["masked_accuracy"],
+            self._statistics.unigram_entropy,
+            self._statistics.most_frequent_share,
+            bool(self._session.state.model.config.alibi_slopes),
+            self._session.peak_rate,
+        )
+        if warning:
+            self._warned = True
+            self._session.recorder.progress.note(warning)

@@ -5,42 +5,29 @@ checkpoint, then logs cut back to it.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
-import tensorflow as tf
-
-from bert_core.compute import set_compute
 from bert_core.errors import UserError
-from bert_core.schedule import Schedule, warmup_then_decay
+from bert_core.schedule import Schedule
 from loops import length, startup
 from loops.checkpoints import Checkpoints
 from loops.console import Progress, format_bytes, format_seconds
 from loops.metrics_log import MetricsLog, read_metrics
-from loops.options import LoopOptions, ScheduleOptions, TrainingOptions
+from loops.options import LoopOptions
+from loops.peers import Team
+from loops.plan import (
+    MakeBatches,
+    Plan,
+    build,
+    identity,
+    measured,
+    record_of,
+    schedule,
+    settled,
+)
 from loops.profiler import Profiler
 from loops.run_directory import RunDirectory, flat
 from loops.tensorboard import TensorBoard
 from loops.train_step import TrainState, TrainSteps
-
-MakeBatches = Callable[[int, int], Iterable[Any]]  # (first step, end step)
-
-
-@dataclasses.dataclass(frozen=True)
-class Plan:
-    """What a program wants to train; `record` is what its numbers depend on."""
-
-    model: tf.Module
-    make_batches: MakeBatches
-    steps_an_epoch: int
-    batch_size: int  # sequences a step
-    seq_length: int  # tokens a sequence, at most
-    unit: str  # of speed: "tokens" or "texts"
-    training: TrainingOptions
-    evaluate_each_epoch: bool  # or ten times a run, where --eval_steps is not given
-    seed: int
-    record: Mapping[str, Any]
-    files: Mapping[str, str]  # of the run directory, name -> text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +53,7 @@ class Session:
     """An opened run."""
 
     run: RunDirectory
+    team: Team
     state: TrainState
     steps: TrainSteps
     checkpoints: Checkpoints
@@ -81,40 +69,43 @@ class Session:
 def open_session(run: RunDirectory, plan: Plan) -> Session:
     """Starts a run in `run`, or takes up the one that is there.
 
-    Raises UserError when that one was made with other settings or is damaged.
+    Raises UserError when that one was made with other settings or is damaged. Of several
+    workers this is for the chief; the others go along in loops/follower.py.
     """
-    options = plan.training
-    runtime = options.runtime
-    set_compute(plan.model, runtime.precision, runtime.recompute)
-    state = TrainState(plan.model, options.adamw, options.optimizer, runtime.precision)
-    steps = TrainSteps(state, plan.seed, runtime.xla, plan.batch_size, options.micro_batch_size)
+    options, team = plan.training, plan.replicas.team
+    team.check_same(identity(plan))
+    micro_batch_size, drift = (None, []) if run.is_new else _check_drift(run, plan)
+    state, steps = build(plan, team.from_chief(micro_batch_size))
+    restored = None
     if run.is_new:
         run.clear_unrecorded()
         checkpoints = Checkpoints(run.checkpoints, state, options.loop.max_to_keep)
-        restored, num_train_steps = None, _start(run, plan, state, steps)
+        num_train_steps = _start(run, plan, state, steps)
     else:
-        drift = run.check_same(_record(plan), runtime.allow_drift)
-        _check_precision(run, runtime.precision)
+        _check_precision(run, options.runtime.precision)
         num_train_steps = _num_steps(run, plan, state, steps)
         checkpoints = Checkpoints(run.checkpoints, state, options.loop.max_to_keep)
         restored = checkpoints.restore_latest()
         if restored is None:
             _check_never_saved(run)
         if drift:
-            _record_drift(run, plan, drift, restored or 0, num_train_steps)
-        print("\n".join(startup.header(runtime, run.path, restored or 0)))
+            _record_drift(run, plan, steps, drift, restored or 0, num_train_steps)
+        print("\n".join(startup.header(options.runtime, run.path, restored or 0)))
+    team.from_chief(num_train_steps)
+    plan.replicas.spread(state.variables)
     recorder = _recorder(run, plan, restored, num_train_steps)
     return Session(
         run=run,
+        team=team,
         state=state,
         steps=steps,
         checkpoints=checkpoints,
         recorder=recorder,
         profiler=Profiler(run.logs, options.profile_steps, recorder.progress.note),
         make_batches=plan.make_batches,
-        schedule=_schedule(options.schedule, num_train_steps),
+        schedule=schedule(options.schedule, num_train_steps),
         peak_rate=options.schedule.learning_rate,
-        loop=_settled(options.loop, plan, num_train_steps),
+        loop=settled(options.loop, plan, num_train_steps),
         num_train_steps=num_train_steps,
     )
 
@@ -130,23 +121,27 @@ def _check_precision(run: RunDirectory, precision: str) -> None:
         )
 
 
-def _record(plan: Plan) -> dict[str, Any]:
-    """What the run's numbers depend on; a resume must agree with it."""
-    options = plan.training
-    record = {**plan.record, **startup.runtime_record(options.runtime)}
-    record["micro_batch_size"] = options.micro_batch_size
-    record["optimizer"] = options.optimizer
-    for part in ("adamw", "schedule", "length", "loop"):
-        record[part] = dataclasses.asdict(getattr(options, part))
-    # These two change no number that is logged, and may change from start to start.
-    del record["loop"]["max_to_keep"], record["loop"]["max_bad_steps"]
-    return record
+def _check_drift(run: RunDirectory, plan: Plan) -> tuple[int | None, list[str]]:
+    """The size of micro-batches to go on with, and all that differs from the run's record.
+
+    Where the flag is not given it is the size that the run began with, as long as the
+    devices there are now can share such micro-batches.
+    """
+    options, count = plan.training, plan.replicas.count
+    recorded = run.recorded().get("micro_batch_size")
+    record = record_of(plan, options.micro_batch_size or recorded)
+    drift = run.check_same(record, options.runtime.allow_drift)
+    size = options.micro_batch_size or recorded or plan.batch_size
+    if plan.batch_size % (size * count) == 0:
+        return size, drift
+    share = plan.batch_size // count
+    return share, [*drift, f"micro_batch_size: {size} then, {share} now, to be shared evenly"]
 
 
 def _start(run: RunDirectory, plan: Plan, state: TrainState, steps: TrainSteps) -> int:
     """Measures a step, fixes the number of steps, writes the run's files."""
     print("\n".join(startup.header(plan.training.runtime, run.path, None)), flush=True)
-    seconds = length.seconds_a_step(state, steps, plan.make_batches)
+    seconds = measured(plan, state, steps, plan.replicas.team.from_chief(True))
     num_train_steps = length.num_steps(plan.training.length, plan.steps_an_epoch, seconds)
     parameters = length.num_parameters(plan.model)
     # Parameters and two moments, float32, in each checkpoint kept and the next one.
@@ -160,17 +155,19 @@ def _start(run: RunDirectory, plan: Plan, state: TrainState, steps: TrainSteps) 
     )
     for name, text in plan.files.items():
         run.write(name, text)
-    run.record({**_record(plan), "num_train_steps": num_train_steps})
+    record = record_of(plan, steps.micro_batch_size)
+    run.record({**record, "num_train_steps": num_train_steps})
     return num_train_steps
 
 
 def _num_steps(run: RunDirectory, plan: Plan, state: TrainState, steps: TrainSteps) -> int:
     """As recorded, unless drift to another length is allowed."""
     recorded, wanted = run.recorded(), plan.training.length
-    if recorded.get("length") == dataclasses.asdict(wanted):
+    is_same = recorded.get("length") == dataclasses.asdict(wanted)
+    must_measure = not is_same and wanted.max_minutes is not None
+    seconds = measured(plan, state, steps, plan.replicas.team.from_chief(must_measure))
+    if is_same:
         return recorded["num_train_steps"]
-    measured = wanted.max_minutes is not None
-    seconds = length.seconds_a_step(state, steps, plan.make_batches) if measured else 0.0
     return length.num_steps(wanted, plan.steps_an_epoch, seconds)
 
 
@@ -184,7 +181,12 @@ def _check_never_saved(run: RunDirectory) -> None:
 
 
 def _record_drift(
-    run: RunDirectory, plan: Plan, drift: list[str], step: int, num_train_steps: int
+    run: RunDirectory,
+    plan: Plan,
+    steps: TrainSteps,
+    drift: list[str],
+    step: int,
+    num_train_steps: int,
 ) -> None:
     """The run goes on under other settings: they are its settings now."""
     for difference in drift:
@@ -192,20 +194,8 @@ def _record_drift(
     for name, text in plan.files.items():
         run.write(name, text)
     earlier = run.recorded().get("drift", [])
-    record = {**_record(plan), "num_train_steps": num_train_steps}
+    record = {**record_of(plan, steps.micro_batch_size), "num_train_steps": num_train_steps}
     run.record({**record, "drift": [*earlier, {"step": step, "differences": drift}]})
-
-
-def _settled(options: LoopOptions, plan: Plan, num_train_steps: int) -> LoopOptions:
-    """With what is left to the task and the model filled in."""
-    every = plan.steps_an_epoch if plan.evaluate_each_epoch else num_train_steps // 10
-    tokens = plan.batch_size * plan.seq_length
-    a_call = length.steps_a_call(length.num_parameters(plan.model), tokens)
-    return dataclasses.replace(
-        options,
-        eval_steps=options.eval_steps or max(1, every),
-        steps_per_loop=options.steps_per_loop or a_call,
-    )
 
 
 def _recorder(
@@ -217,16 +207,9 @@ def _recorder(
     tensorboard = TensorBoard(run.logs, last_step)
     if restored is None:
         shown = (bool, int, float, str)
-        settings = flat(_record(plan)).items()
+        settings = flat(record_of(plan, plan.training.micro_batch_size)).items()
         name = "/".join(run.path.absolute().parts[-2:])  # so that seed-0 says of what
         tensorboard.hparams(name, {k: x for k, x in settings if isinstance(x, shown)})
     items = plan.batch_size * (plan.seq_length if plan.unit == "tokens" else 1)
     progress = Progress(num_train_steps, max(last_step, 0), items, plan.unit)
     return Recorder(metrics, tensorboard, progress)
-
-
-def _schedule(options: ScheduleOptions, num_train_steps: int) -> Schedule:
-    warmup = int(options.warmup_share * num_train_steps)
-    return warmup_then_decay(
-        options.learning_rate, num_train_steps, warmup, options.decay_power
-    )

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from loops import metal
-from loops.options import RuntimeOptions
+from loops.options import DistributionOptions, RuntimeOptions
+from loops.peers import Team
 
 
 def set_environment(options: RuntimeOptions) -> None:
@@ -41,6 +42,16 @@ def start_tensorflow(options: RuntimeOptions) -> None:
         if reason:
             print(f"Apple's GPU is left alone: {reason}; on the CPU instead", flush=True)
             tf.config.set_visible_devices([], "GPU")
+
+
+def start_devices(
+    options: RuntimeOptions, distribution: DistributionOptions | None, team: Team
+) -> Any:
+    """Starts TensorFlow; the loops.distribution.Replicas to train on."""
+    start_tensorflow(options)
+    from loops.distribution import start_replicas
+
+    return start_replicas(distribution, team)
 
 
 @contextlib.contextmanager

@@ -8,11 +8,13 @@ import os
 import signal
 import sys
 import threading
+import time
 import types
 from collections.abc import Iterator
 
 _requested = 0
 _deferred = False
+_checked = time.monotonic()
 
 
 class Stopped(BaseException):  # not Exception: nothing that handles errors may eat it
@@ -27,14 +29,19 @@ def install() -> None:
 
     A Ctrl-C after another signal ends the process at once.
     """
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _handle)
+    handle_signals()
     # Python calls `_handle` between two bytecodes of the main thread, so not before a
     # long TensorFlow call is over. What comes through this pipe comes at once.
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(reader,), daemon=True).start()
+
+
+def handle_signals() -> None:
+    """Part of `install`; again after TensorFlow has taken SIGTERM for itself."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _handle)
 
 
 @contextlib.contextmanager
@@ -56,15 +63,33 @@ def requested() -> bool:
     return _requested != 0
 
 
+def signal_number() -> int:
+    """The signal that has come, 0 for none."""
+    return _requested
+
+
+def adopt(number: int) -> None:
+    """Takes a signal that has come to another process (0: none) for one of its own."""
+    global _requested
+    _requested = _requested or number
+
+
 def exit_code() -> int:
     """As a shell would report the signal that has come."""
     return 128 + _requested
 
 
 def check() -> None:
-    """Raises Stopped when a signal has come."""
+    """Raises Stopped when a signal has come. To come by here is a sign of life."""
+    global _checked
+    _checked = time.monotonic()
     if _requested:
         raise Stopped(_requested)
+
+
+def idle_seconds() -> float:
+    """How long ago `check` was last called."""
+    return time.monotonic() - _checked
 
 
 def _handle(number: int, frame: types.FrameType | None) -> None:

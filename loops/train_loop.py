@@ -57,12 +57,13 @@ def _train(session: Session, evaluate: Evaluate) -> None:
         if due and not recorder.metrics.has("dev", step):
             with recorder.progress.paused(), contextlib.suppress(stopping.Stopped):
                 recorder.add("dev", step, evaluate(step))
+        is_asked_to_stop = session.team.asked_to_stop()
         # Step 0 too: a disk that is too small shows now, not after hours.
-        if step >= total or step % loop.checkpoint_steps == 0 or stopping.requested():
+        if step >= total or step % loop.checkpoint_steps == 0 or is_asked_to_stop:
             with recorder.progress.paused():
                 recorder.sync()
                 session.checkpoints.save(step)
-        if stopping.requested():
+        if is_asked_to_stop:
             recorder.progress.note(f"saved at step {step:,}; the same command goes on")
             stopping.check()
         if step >= total:

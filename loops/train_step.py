@@ -15,6 +15,7 @@ from bert_core.adamw_options import AdamWOptions
 from bert_core.lamb import Lamb
 from bert_core.layers import fold_in
 from bert_core.losses import Sums
+from loops.distribution import Replicas
 from loops.failures import memory_errors
 from loops.loss_scale import loss_scale
 from loops.micro_batches import added_up
@@ -61,19 +62,26 @@ class TrainSteps:
         jit_compile: bool,
         batch_size: int,
         micro_batch_size: int | None = None,
+        replicas: Replicas | None = None,
     ):
         """`batch_size` is that of all batches; they are taken `micro_batch_size` rows at
-        a time (None: all), which divides it."""
+        a time (None: a replica's share), which divides it."""
         self.num_traces = 0
         self._columns: list[str] = []  # of the rows; set when traced
         self._state = state
         self._seed = seed
-        self._batch_size, self._micro_batch_size = batch_size, micro_batch_size or batch_size
-        self._update = tf.function(self._one_step, jit_compile=jit_compile, autograph=False)
+        self._replicas = replicas or Replicas()
+        self._batch_size = batch_size
+        self.micro_batch_size = micro_batch_size or batch_size // self._replicas.count
+        alone = self._replicas.count == 1
+        # XLA cannot compile what waits for other replicas, but each one's share.
+        self._compiles_share = jit_compile and not alone
+        whole = tf.function(self._one_step, jit_compile=jit_compile, autograph=False)
+        self._update = whole if alone else self._one_step
 
     def __call__(self, iterator: Any, learning_rates: Sequence[float]) -> dict[str, np.ndarray]:
         rates = tf.constant(learning_rates, tf.float32)
-        with memory_errors(self._micro_batch_size):
+        with memory_errors(self.micro_batch_size), self._replicas.team.waiting():
             rows = self._many_steps(iterator, rates).numpy()  # [n, columns]
         return dict(zip(self._columns, rows.T, strict=True))
 
@@ -82,7 +90,8 @@ class TrainSteps:
         count = tf.shape(learning_rates)[0]
         rows = tf.TensorArray(tf.float32, size=count)
         for i in tf.range(count):
-            rows = rows.write(i, self._update(next(iterator), learning_rates[i]))
+            row = self._replicas.run(self._update, next(iterator), learning_rates[i])
+            rows = rows.write(i, row)
         return rows.stack()
 
     def _one_step(self, batch: Any, learning_rate: tf.Tensor) -> tf.Tensor:
@@ -100,8 +109,13 @@ class TrainSteps:
             gradients = tape.gradient(target, variables)
             return sums, [tf.convert_to_tensor(g) for g in gradients]
 
-        num_parts = self._batch_size // self._micro_batch_size
-        sums, gradients = added_up(differentiate, batch, num_parts)
+        def of_share(batch: Any, replica: Any) -> tuple[Sums, list[tf.Tensor]]:
+            num_parts = self._batch_size // self.micro_batch_size
+            return added_up(differentiate, batch, num_parts, replica, self._replicas.count)
+
+        if self._compiles_share:
+            of_share = tf.function(of_share, jit_compile=True, autograph=False)
+        sums, gradients = self._replicas.added_up(of_share(batch, self._replicas.number()))
         loss_sum, weight = sums["loss"]
         # Sums up to here, whatever was cut: this is where they become means.
         share = tf.math.divide_no_nan(1.0, weight)

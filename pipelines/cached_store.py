@@ -95,6 +95,26 @@ def prepare_with(
     return PreparedCorpus(vocabulary, store, fingerprint, report)
 
 
+def open_prepared(corpus_fingerprint: str, options: StoreOptions) -> PreparedCorpus:
+    """What another process has prepared of a corpus that need not be here.
+
+    Raises UserError where the cache does not hold it whole.
+    """
+    entry = cache_entry(corpus_fingerprint, options)
+    advice = "copy that entry of the cache here, or share --cache_dir"
+    paths = sorted(entry.glob("vocab-*.txt"))
+    vocabulary = brought_vocabulary(options)
+    if vocabulary is None:
+        if not paths:
+            raise UserError(f"{entry}: holds no vocabulary of the corpus; {advice}")
+        vocabulary = read_vocabulary(paths[0], options.lower_case)
+    try:
+        store, report = _open(entry, vocabulary, corpus_fingerprint, options)
+    except StoreError as error:
+        raise UserError(f"{error}; {advice}") from None
+    return PreparedCorpus(vocabulary, store, corpus_fingerprint, report)
+
+
 def _open(
     entry: Path, vocabulary: Vocabulary, fingerprint: str, options: StoreOptions
 ) -> tuple[TokenStore, CorpusReport]:

@@ -84,6 +84,12 @@ class TokenStore:
         """The stream "train" or "dev"."""
         return self.streams[name]
 
+    @property
+    def sha256(self) -> str:
+        """Of what the manifest says of the splits, the hashes of their shards among it."""
+        text = json.dumps(self.manifest["splits"], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
 
 def open_store(
     directory: Path, vocabulary_sha256: str, corpus_fingerprint: str, dev_fraction: float

@@ -18,6 +18,7 @@ class Case(NamedTuple):
     files: Files
     arguments: tuple[str, ...]
     says: tuple[str, ...]  # all of these
+    tf_config: str = ""
 
 
 CORPUS: Files = {"corpus/a.txt": b"one two\nthree four\n"}

@@ -61,6 +61,10 @@ FLAG_CASES = [
     flag("--profile_steps=-1:4", "--profile_steps=-1:4: must be A:B"),
     flag("--profile_steps=", "--profile_steps=: must be A:B"),
     flag("--attention_images=perhaps", "attention_images=perhaps"),
+    flag("--distribution=horovod", "--distribution=horovod: must be one of auto, one_device"),
+    flag("--distribution=multi_worker", "TF_CONFIG is missing", "docs/scaling.md"),
+    flag("--peer_timeout=0", "--peer_timeout=0.0: must be 1 or more seconds"),
+    flag("--peer_timeout=nan", "--peer_timeout=nan: must be 1 or more seconds"),
     flag("--num_threads=-1", "--num_threads=-1: must be 0"),
     flag("--seed=-1", "--seed=-1: must be at least 0"),
     flag("--seed=99999999999", "--seed=99999999999: must be", "at most"),
@@ -395,3 +399,34 @@ PHASE_CASES = [
     phase("empty", says="new.txt: line 1 is empty", new=b""),
     phase("binary", says="new.txt: line 1 is not UTF-8", new=b"\x80\x04"),
 ]
+
+
+def cluster(name: str, tf_config: str, *arguments: str, says: str | tuple[str, ...]):
+    """A case of both programs' beginning, TF_CONFIG."""
+    name, case = pretrain(f"cluster: {name}", *arguments, says=says)
+    return name, case._replace(tf_config=tf_config)
+
+
+def tf_config(cluster: object, index: int = 0) -> str:
+    return json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
+
+
+TWO = {"worker": ["localhost:2222", "localhost:2223"]}
+CLUSTER_CASES = [
+    cluster("no JSON", "{'cluster'", says="TF_CONFIG: is not JSON"),
+    cluster("parameter server", tf_config({"ps": ["a:1"]}), says="has the job 'ps'"),
+    cluster("nobody", "{}", "--distribution=multi_worker", says='has no "cluster"'),
+    cluster("no port", tf_config({"worker": ["a", "b"]}), says='"a" is not host:port'),
+    cluster("a third of two", tf_config(TWO, 2), says='its "task"'),
+    cluster(
+        "odd batch",
+        tf_config(TWO),
+        "--batch_size=3",
+        says=("--batch_size=3: the 2 workers of TF_CONFIG cannot share it", "multiple of 2"),
+    ),
+    cluster(
+        "peer port", tf_config(TWO), "--peer_port=70000", says="--peer_port=70000: must be"
+    ),
+]
+_, ODD = finetune("cluster: odd", "--batch_size=5", says="--batch_size=5: the 2 workers of")
+CLUSTER_CASES.append(("cluster: fine-tuning", ODD._replace(tf_config=tf_config(TWO))))

@@ -9,9 +9,9 @@ import tensorflow as tf
 
 from loops import convert, google_files, huggingface_files, run_files
 from loops.checkpoint_reader import open_checkpoint
-from loops.options import ConvertOptions
 from loops.portable import Portable
 from loops.safetensors_file import SafetensorsFile, write_safetensors
+from loops.use_options import ConvertOptions
 
 GOLDEN = Path(__file__).resolve().parent / "golden" / "huggingface" / "model"
 READ = {

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from loops.convert_check import check_input
-from loops.options import ConvertOptions
+from loops.use_options import ConvertOptions
 from loops.vocabulary_files import read_tokenizer
 from pipelines.vocabulary import check_tokens
 from tests.conversions import GOLDEN, READ, transform

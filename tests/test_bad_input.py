@@ -20,6 +20,7 @@ from tests.bad_input_datasets import DATASET_CASES
 from tests.bad_input_programs import (
     BEAM_CASES,
     CHECKPOINT_CASES,
+    CLUSTER_CASES,
     CONLL,
     EXAMPLE_CASES,
     FLAG_CASES,
@@ -41,7 +42,7 @@ CASES = [
     *(CORPUS_CASES + VOCABULARY_CASES + CONFIG_CASES + FLAG_CASES),
     *(PATH_CASES + EXAMPLE_CASES + CHECKPOINT_CASES + TASK_CASES + PHASE_CASES),
     *(CONVERT_CASES + DATASET_CASES + RECIPE_CASES + BEAM_CASES),
-    *(PREDICT_CASES + EXPORT_CASES + INSPECT_CASES),
+    *(PREDICT_CASES + EXPORT_CASES + INSPECT_CASES + CLUSTER_CASES),
 ]
 
 
@@ -71,7 +72,7 @@ def all_below(here: Path) -> dict[str, tuple[int, int]]:
 
 def run(case: Case, here: Path, starter: Zygote) -> Ended:
     arguments = [argument.replace("{here}", str(here)) for argument in case.arguments]
-    return starter.run(case.program, *arguments)
+    return starter.run(case.program, *arguments, TF_CONFIG=case.tf_config)
 
 
 def test_there_are_many_cases_and_each_has_a_name_of_its_own() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from loops.options import FORMATS
+from loops.use_options import FORMATS
 from tests.conversions import GOLDEN, transform
 
 

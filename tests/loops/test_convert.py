@@ -15,10 +15,10 @@ from bert_core.models import Classifier, MaskedLanguageModel
 from loops import google_files, huggingface_files, run_files
 from loops.checkpoints import Checkpoints
 from loops.finetuning import BestWeights
-from loops.options import FORMATS
 from loops.run_directory import has_pooler
 from loops.safetensors_file import SafetensorsFile
 from loops.train_step import TrainState
+from loops.use_options import FORMATS
 from loops.warm_start import load_run
 from tests.conversions import GOLDEN, READ, bits, edit, edit_tensors, google_tensors, transform
 from tests.small_bert import randomise, small_config

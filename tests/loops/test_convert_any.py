@@ -20,8 +20,8 @@ from bert_core.config import ACTIVATIONS, BertConfig
 from bert_core.errors import UserError
 from loops import convert, run_files
 from loops.convert_check import check_input
-from loops.options import FORMATS, ConvertOptions
 from loops.portable import Portable
+from loops.use_options import FORMATS, ConvertOptions
 from pipelines.vocabulary import SPECIAL_TOKENS, Vocabulary, check_tokens
 from tests.conversions import READ, bits
 from tests.mutations import edited

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bert_core.errors import UserError
 from pipelines import cached_store, local_maker
 from pipelines.corpus_check import CheckedCorpus, cache_entry, check_corpus
 from pipelines.options import CorpusOptions, StoreOptions
@@ -162,3 +164,34 @@ def test_two_at_once_take_turns(corpus: CorpusOptions, options: StoreOptions) ->
         assert said == [f"process {os.getpid()} prepares {entry}; waiting for it"]
     waiting.join(30)
     assert any("token store" in line for line in said)
+
+
+def test_what_another_has_prepared_is_opened_without_the_corpus(
+    corpus: CorpusOptions, options: StoreOptions
+) -> None:
+    made, _ = prepare(corpus, options)
+    shutil.rmtree(corpus.corpus_dir)
+    opened = cached_store.open_prepared(made.fingerprint, options)
+    assert opened.vocabulary == made.vocabulary
+    assert opened.store.sha256 == made.store.sha256
+    assert contents(opened) == contents(made)
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "says"),
+    [
+        ("vocab-*.txt", Path.unlink, "holds no vocabulary of the corpus"),
+        ("vocab-*.txt", _flip, "vocabulary_sha256"),
+        ("store/manifest.json", Path.unlink, "manifest.json: cannot be read"),
+        ("store/train-00000.npy", _flip, "differs from its SHA-256"),
+    ],
+)
+def test_what_cannot_be_opened_is_not_made(
+    corpus: CorpusOptions, options: StoreOptions, file: str, damage: Callable, says: str
+) -> None:
+    made, _ = prepare(corpus, options)
+    (path,) = entry_of(made, options).glob(file)
+    damage(path)
+    with pytest.raises(UserError, match=says) as caught:
+        cached_store.open_prepared(made.fingerprint, options)
+    assert str(caught.value).endswith("copy that entry of the cache here, or share --cache_dir")

@@ -1,0 +1,243 @@
+"""The processes that train together: asking each other, and ending when one is missing.
+
+TensorFlow's collectives carry numbers, and wait: for a process that stalls without end.
+So each worker also has a line to the chief, beside TensorFlow's: JSON, an object a line, on
+a port of its own. It carries answers (`gather`) and, once a second, signs of life. Who
+is gone, silent or late is named to all, and all leave at once with exit code 75.
+"""
+
+import contextlib
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+from bert_core.errors import UserError
+from bert_core.escapes import escaped
+from loops import stopping
+from loops.cluster import Cluster
+from loops.lines import BEAT, Line, meet
+from loops.options import DistributionOptions
+
+TRY_AGAIN = os.EX_TEMPFAIL  # 75
+SILENCE = 30.0  # without any of them a process is stopped, or its machine is gone
+# What TensorFlow raises where a collective operation does not come about.
+LOST = (
+    *("UnavailableError", "AbortedError", "CancelledError"),
+    *("DeadlineExceededError", "InternalError"),
+)
+ADVICE = "start all workers again: the same command goes on from the last checkpoint"
+
+
+def team(options: DistributionOptions | None) -> "Team":
+    """The workers that TF_CONFIG names, once all have come."""
+    if options is None or options.cluster is None:
+        return Team()
+    return Team(options.cluster, options.port, options.peer_timeout)
+
+
+class Team:
+    """All workers; a process on its own is a team of one, and nothing here waits."""
+
+    def __init__(
+        self,
+        cluster: Cluster | None = None,
+        port: int = 0,
+        patience: float = 300.0,
+        leave: Callable[[int], Any] = os._exit,
+    ):
+        """Waits until all have come, or leaves naming who has not in `patience` seconds.
+
+        port: of the chief's, for these lines.
+        patience: also how long a main thread may do without a sign of life.
+        """
+        self._cluster = cluster or Cluster(("alone",), ("alone",), 0)
+        self.size, self.is_chief = len(self._cluster.addresses), self._cluster.is_chief
+        self.patience = patience
+        self._port, self._leave = port, leave
+        self._lines: dict[int, Line] = {}  # by worker; of others than the chief, the chief's
+        self._changed = threading.Condition(threading.RLock())
+        self._left = threading.Lock()
+        self._gathered: dict[int, dict[int, Any]] = {}  # answers of each round so far
+        self._round = 0
+        self._since: float | None = time.monotonic()  # of life; None: waiting for others
+        self._failing_since: float | None = None  # a collective operation has failed
+        self._agreed = self._parting = self._ending = False
+        if self.size > 1:
+            self._meet()
+            threading.Thread(target=self._watch, daemon=True).start()
+
+    # ---- what the main thread asks ----
+
+    def gather(self, value: Any) -> list[Any]:
+        """Everyone's value, by worker, once all have called this; JSON can hold it."""
+        if self.size == 1:
+            return [value]
+        with self._changed, self.waiting():
+            number, self._round = self._round, self._round + 1
+            self._take(self._cluster.index, {"answer": value, "round": number})
+            while len(self._gathered.get(number, {})) < self.size:
+                self._changed.wait(BEAT)
+            return [x for _, x in sorted(self._gathered.pop(number).items())]
+
+    def from_chief(self, value: Any = None) -> Any:
+        """The chief's value, on all."""
+        return self.gather(value if self.is_chief else None)[0]
+
+    def asked_to_stop(self) -> bool:
+        """Whether a signal has come to any worker; the same answer on all."""
+        for number in self.gather(stopping.signal_number()):
+            stopping.adopt(number)
+            self._agreed = self._agreed or number != 0
+        return self._agreed if self.size > 1 else stopping.requested()
+
+    def check_same(self, values: dict[str, Any]) -> None:
+        """UserError, on all, where a worker has other values than the chief has."""
+        everyone = self.gather(json.loads(json.dumps(values)))
+        for name, theirs in zip(self._cluster.names[1:], everyone[1:], strict=True):
+            for key, right in everyone[0].items():
+                if theirs.get(key) != right:
+                    raise UserError(
+                        f"{name}: {key} is {theirs.get(key)!r} there, {right!r} on the chief; "
+                        "give all workers the same"
+                    )
+
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Inside, the others are waited for: here, or by TensorFlow's collectives."""
+        self._since = None
+        try:
+            yield
+        finally:
+            self._since = time.monotonic()
+
+    # ---- coming and going ----
+
+    def __enter__(self) -> "Team":
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> None:
+        """Leaves together; a process that leaves with an error tells the others first."""
+        if self.size == 1 or self._ending:
+            return
+        if kind is not None and kind.__name__ in LOST:
+            self._find_out(error)
+        if error is None or (self._agreed and isinstance(error, stopping.Stopped)):
+            self._parting = True
+            self.gather("done")
+            return
+        self._ending = True
+        code = {UserError: 2, stopping.Stopped: stopping.exit_code()}.get(kind, TRY_AGAIN)
+        reason = " ".join((str(error) or kind.__name__).split())
+        name = self._cluster.names[self._cluster.index]
+        self._say({"end": f"{name} has ended: {reason}", "code": code})
+
+    def _find_out(self, error: BaseException | None) -> NoReturn:
+        """Leaves once the watch knows who is gone: TensorFlow does not say."""
+        self._failing_since = time.monotonic()
+        with self.waiting():
+            time.sleep(2 * SILENCE)
+        reason = " ".join(str(error).split())[:200]
+        self._end(f"the workers have lost each other ({reason}); {ADVICE}", TRY_AGAIN)
+
+    def _meet(self) -> None:
+        self._lines = meet(self._cluster, self._port, self.patience)
+        others = range(1, self.size) if self.is_chief else range(1)
+        missing = [self._cluster.names[i] for i in others if i not in self._lines]
+        if missing:
+            who = ", ".join(missing)
+            self._end(f"{who}: not there after {self.patience:.0f} s; {ADVICE}", TRY_AGAIN)
+        for index, line in self._lines.items():
+            threading.Thread(target=self._listen, args=(index, line), daemon=True).start()
+
+    # ---- the lines ----
+
+    def _say(self, message: dict[str, Any], but: int | None = None) -> None:
+        for index, line in list(self._lines.items()):
+            if index != but:
+                with contextlib.suppress(OSError):
+                    line.say(message)
+
+    def _listen(self, index: int, line: Line) -> None:
+        """The thread of a line: until it is cut."""
+        for message in line.heard():
+            with self._changed:
+                if "answer" in message:
+                    self._take(index, message)
+                elif "all" in message:
+                    self._complete(message["round"], message["all"])
+                elif "end" in message and not self._ending:
+                    self._end(message["end"], message["code"], but=index)
+                # The chief evaluates for long: it hears of a signal before it is asked.
+                stopping.adopt(message.get("signal", 0))
+        if not self._ending:
+            self._end(f"{self._cluster.names[index]} has gone; {ADVICE}", TRY_AGAIN)
+
+    def _take(self, index: int, message: dict[str, Any]) -> None:
+        """An answer: the chief collects them and tells all, others hand theirs in."""
+        if not self.is_chief:
+            self._say(message)
+            return
+        number = message["round"]
+        answers = self._gathered.setdefault(number, {})
+        answers[index] = message["answer"]
+        if len(answers) == self.size:
+            everyone = [answer for _, answer in sorted(answers.items())]
+            self._complete(number, everyone)
+            self._say({"round": number, "all": everyone})
+
+    def _complete(self, number: int, answers: list[Any]) -> None:
+        self._gathered[number] = dict(enumerate(answers))
+        # From now on lines that are cut are as they should be.
+        self._ending = self._ending or self._parting
+        self._changed.notify_all()
+
+    # ---- the watch ----
+
+    def _watch(self) -> None:
+        """The thread that tells of this process and looks after the others."""
+        while not self._ending:
+            now = time.monotonic()
+            self._say(
+                {
+                    "idle": 0.0 if self._since is None else self._idle(now),
+                    "failing": self._failing_since is not None,
+                    "signal": stopping.signal_number(),
+                }
+            )
+            for index, line in self._lines.items():
+                problem = self._problem(line, now)
+                if problem and not self._ending:
+                    self._end(f"{self._cluster.names[index]} {problem}; {ADVICE}", TRY_AGAIN)
+            time.sleep(BEAT)
+
+    def _problem(self, line: Line, now: float) -> str | None:
+        if line.last_heard and now - line.last_heard > SILENCE:
+            return f"has been silent for {SILENCE:.0f} s"
+        if line.last.get("idle", 0.0) > self.patience:
+            return f"stalls: no sign of life of its main thread for {self.patience:.0f} s"
+        failing = self._failing_since is not None and now - self._failing_since > SILENCE / 2
+        if failing and not line.last.get("failing", False):
+            return "does not take part in TensorFlow's collective operations"
+        return None
+
+    def _idle(self, now: float) -> float:
+        return min(now - (self._since or now), stopping.idle_seconds())
+
+    def _end(self, text: str, code: int, but: int | None = None) -> NoReturn:
+        """Tells all and leaves, whatever the main thread hangs in."""
+        if not self._left.acquire(blocking=False):
+            raise SystemExit(code)  # another thread is leaving
+        self._ending = True
+        self._say({"end": text, "code": code}, but)
+        # What was printed has to be seen, but a main thread may hang in printing.
+        flushing = threading.Thread(target=sys.stdout.flush, daemon=True)
+        flushing.start()
+        flushing.join(BEAT)
+        print(f"{Path(sys.argv[0]).name}: {escaped(text)}", file=sys.stderr, flush=True)
+        self._leave(code)
+        raise SystemExit(code)  # where leaving is only pretended

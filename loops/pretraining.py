@@ -1,0 +1,20 @@
+"""What is left of a pretraining run when all steps are done."""
+
+from loops import pictures
+from loops.metrics_log import last_of
+from loops.session import Session
+
+
+def report(session: Session, unigram_entropy: float) -> None:
+    """Draws the curves; prints the last dev figures and what to type next."""
+    run = session.run
+    baselines = {"unigram entropy": unigram_entropy}
+    lines = session.recorder.metrics.lines
+    run.write("curves.png", pictures.curves(lines, baselines, "masked_accuracy"))
+    last = last_of(run.metrics, "dev")
+    print(
+        f"dev masked loss {last['loss']:.3f} nats (unigram entropy {unigram_entropy:.3f}), "
+        f"masked accuracy {last['masked_accuracy']:.3f}; curves in {run.path / 'curves.png'}\n"
+        f"next: python run_finetune.py --init_checkpoint={run.path} "
+        "--train_file=FILE --output_dir=RUN"
+    )
