@@ -95,7 +95,6 @@ def test_devices_of_one_machine(zygote: Zygote, tmp_path: Path) -> None:
         return max(float(np.max(np.abs(one[name] - other[name]))) for name in one)
 
     whole = run(1, 8, 0.0)
-    assert np.std(whole["0"]) > 0
     for devices in (2, 4):
         assert 0 < difference(run(devices, 8 // devices, 0.0), whole) < 1e-5
     with_dropout = run(1, 2, 0.1)

@@ -89,5 +89,5 @@ class Workers:
         ended = self._read("ended.json")
         return {
             int(i): Ended(status, self.output(int(i)), moment - self.since)
-            for i, (status, moment) in ended.items()
+            for i, (status, moment) in sorted(ended.items())
         }
