@@ -43,7 +43,13 @@ _LEFT_BY_A_DEAD_START = (
 # Of run.json, what is not a setting.
 _RESULTS = ("num_train_steps", "drift")
 # What runs were made with that say nothing of it.
-_BEFORE_RECORDED = {"precision": "float32", "recompute": False, "optimizer": "adamw"}
+_BEFORE_RECORDED = {
+    "precision": "float32",
+    "recompute": False,
+    "optimizer": "adamw",
+    "model.attention_window": 0,
+    "classification.token_dropout": 0.0,
+}
 
 
 class RunDirectory:
@@ -104,9 +110,10 @@ class RunDirectory:
         Returns the fields that differ, a line each; raises UserError when there are
         some and `allow_drift` is false. The step count, once fixed, is not compared.
         """
-        recorded = _BEFORE_RECORDED | flat(self.recorded())
-        then = {k: v for k, v in recorded.items() if k not in _RESULTS}
         now = flat(json.loads(json.dumps(values)))  # a tuple comes back as a list
+        recorded = {k: v for k, v in _BEFORE_RECORDED.items() if k in now}
+        recorded |= flat(self.recorded())
+        then = {k: v for k, v in recorded.items() if k not in _RESULTS}
         drift = [
             f"{name}: {then.get(name)!r} then, {now.get(name)!r} now"
             for name in {**then, **now}

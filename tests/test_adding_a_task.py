@@ -80,7 +80,7 @@ def test_the_new_task_learns(copy: Path, zygote: Zygote, data: Path, untouched: 
     file.write_text("".join(json.dumps(x) + "\n" for x in lines))
     run = copy / "run"
     _, *arguments = finetune_command(copy, untouched.pretrain, run, "--task=multi_label")
-    arguments += ["--learning_rate=1e-2", "--num_train_steps=75"]
+    arguments += ["--learning_rate=1e-2", "--num_train_steps=120"]
     ended = zygote.run(str(copy / "start.py"), *arguments)
     assert ended.status == 0, ended.output
     assert "any of the labels has a, has b" in ended.output

@@ -27,6 +27,7 @@ def test_help(program: str) -> None:
     assert f"python {program}" in done.stdout  # an example to copy
     assert (
         "--output" in done.stdout
+        or "--cache_dir" in done.stdout
         or "--data_dir" in done.stdout
         or "--checkpoint" in done.stdout
     )
@@ -70,7 +71,7 @@ def test_unknown_flag_names_the_nearest() -> None:
         ([], "--corpus_dir is missing"),
         (["--corpus_dir=."], "--output_dir is missing"),
         (["--corpus_dir=.", "stray"], "'stray' is not a flag"),
-        (["--corpus_dir=.", "--num_epochs=1", "--max_minutes=1"], "exactly one"),
+        (["--corpus_dir=.", "--num_epochs=1", "--num_train_steps=1"], "one of the two"),
         (["--corpus_dir=.", "--learning_rate=0"], "--learning_rate=0.0: must be above 0"),
         (["--corpus_dir=.", "--warmup_share=1"], "--warmup_share=1.0"),
         (["--corpus_dir=.", "--masked_share=1"], "--masked_share=1.0"),

@@ -79,7 +79,7 @@ def test_schedule_and_moments_begin_anew(second: tuple[Path, list[str], str]) ->
     rates = [x["learning_rate"] for x in lines if x["split"] == "train"]
     assert [x["step"] for x in lines if x["split"] == "train"] == [5, STEPS]
     assert rates == sorted(rates, reverse=True)
-    assert rates[-1] == pytest.approx(1e-3 / STEPS)  # the end of a schedule of its own
+    assert rates[-1] == pytest.approx(2e-3 / STEPS)  # the end of a schedule of its own
 
 
 def test_the_same_command_goes_on_with_the_second_phase(
