@@ -122,6 +122,8 @@ class Team:
 
     def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> None:
         """Leaves together; a process that leaves with an error tells the others first."""
+        if self._left.locked():  # another thread is leaving, and says why
+            time.sleep(2 * SILENCE)
         if self.size == 1 or self._ending:
             return
         if kind is not None and kind.__name__ in LOST:

@@ -188,6 +188,29 @@ def test_a_collective_that_fails_waits_for_the_name(
     assert ": worker 1 does not take part in TensorFlow's" in capsys.readouterr().err
 
 
+def test_an_error_that_follows_waits_for_the_name(together: Callable[..., Workers]) -> None:
+    """TensorFlow's exception may come while another thread is about to leave."""
+    workers = together(2)
+    team, unwound = workers.teams[0], threading.Event()
+    leaving = threading.Event()
+    team._leave = lambda code: leaving.wait(20)
+
+    def fail() -> None:
+        try:
+            with team:
+                raise ValueError("connection reset")
+        except ValueError:
+            unwound.set()
+
+    workers.teams[1]._ending = True
+    workers.teams[1]._lines[0]._connection.shutdown(socket.SHUT_RDWR)
+    while not team._left.locked():
+        time.sleep(0.01)
+    threading.Thread(target=fail, daemon=True).start()
+    assert not unwound.wait(0.5)
+    leaving.set()
+
+
 def test_a_mistake_of_one_ends_all(
     together: Callable[..., Workers], capsys: pytest.CaptureFixture
 ) -> None:
