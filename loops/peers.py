@@ -26,10 +26,8 @@ from loops.options import DistributionOptions
 TRY_AGAIN = os.EX_TEMPFAIL  # 75
 SILENCE = 30.0  # without any of them a process is stopped, or its machine is gone
 # What TensorFlow raises where a collective operation does not come about.
-LOST = (
-    *("UnavailableError", "AbortedError", "CancelledError"),
-    *("DeadlineExceededError", "InternalError"),
-)
+_CODES = ("Unavailable", "Aborted", "Cancelled", "DeadlineExceeded", "Internal")
+LOST = tuple(f"{code}Error" for code in _CODES)
 ADVICE = "start all workers again: the same command goes on from the last checkpoint"
 
 
@@ -63,7 +61,8 @@ class Team:
         self._changed = threading.Condition(threading.RLock())
         self._left = threading.Lock()
         self._gathered: dict[int, dict[int, Any]] = {}  # answers of each round so far
-        self._round = 0
+        self._round = 0  # the next one
+        self._asking_since: float | None = None  # in `gather`
         self._since: float | None = time.monotonic()  # of life; None: waiting for others
         self._failing_since: float | None = None  # a collective operation has failed
         self._agreed = self._parting = self._ending = False
@@ -77,11 +76,15 @@ class Team:
         """Everyone's value, by worker, once all have called this; JSON can hold it."""
         if self.size == 1:
             return [value]
-        with self._changed, self.waiting():
+        with self._changed:
             number, self._round = self._round, self._round + 1
+            # Before it waits, so that who waits and has not answered does stall.
             self._take(self._cluster.index, {"answer": value, "round": number})
-            while len(self._gathered.get(number, {})) < self.size:
-                self._changed.wait(BEAT)
+            with self.waiting():
+                self._asking_since = time.monotonic()
+                while len(self._gathered.get(number, {})) < self.size:
+                    self._changed.wait(BEAT)
+                self._asking_since = None
             return [x for _, x in sorted(self._gathered.pop(number).items())]
 
     def from_chief(self, value: Any = None) -> Any:
@@ -115,13 +118,13 @@ class Team:
         finally:
             self._since = time.monotonic()
 
-    # ---- coming and going ----
-
     def __enter__(self) -> "Team":
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> None:
         """Leaves together; a process that leaves with an error tells the others first."""
+        if self._left.locked():  # another thread is leaving, and says why
+            time.sleep(2 * SILENCE)
         if self.size == 1 or self._ending:
             return
         if kind is not None and kind.__name__ in LOST:
@@ -201,32 +204,36 @@ class Team:
     def _watch(self) -> None:
         """The thread that tells of this process and looks after the others."""
         while not self._ending:
-            now = time.monotonic()
+            now, since = time.monotonic(), self._since
             self._say(
                 {
-                    "idle": 0.0 if self._since is None else self._idle(now),
+                    "idle": 0.0 if since is None else min(now - since, stopping.idle_seconds()),
+                    "waiting": since is None,
+                    "round": self._round,
                     "failing": self._failing_since is not None,
                     "signal": stopping.signal_number(),
                 }
             )
             for index, line in self._lines.items():
-                problem = self._problem(line, now)
+                problem = self._problem(index, line, now)
                 if problem and not self._ending:
                     self._end(f"{self._cluster.names[index]} {problem}; {ADVICE}", TRY_AGAIN)
             time.sleep(BEAT)
 
-    def _problem(self, line: Line, now: float) -> str | None:
-        if line.last_heard and now - line.last_heard > SILENCE:
+    def _problem(self, index: int, line: Line, now: float) -> str | None:
+        if now - line.last_heard > SILENCE:
             return f"has been silent for {SILENCE:.0f} s"
-        if line.last.get("idle", 0.0) > self.patience:
+        # Asked, it neither answers nor works: it stalls where it had waited for others.
+        last, answers = line.last, self._gathered.get(self._round - 1, {})
+        answered = index in answers if self.is_chief else last.get("round") == self._round
+        asking_since = self._asking_since or now
+        stuck = now - asking_since > self.patience and last.get("waiting") and not answered
+        if stuck or last.get("idle", 0.0) > self.patience:
             return f"stalls: no sign of life of its main thread for {self.patience:.0f} s"
-        failing = self._failing_since is not None and now - self._failing_since > SILENCE / 2
-        if failing and not line.last.get("failing", False):
+        failing_since = self._failing_since or now
+        if now - failing_since > SILENCE / 2 and not last.get("failing"):
             return "does not take part in TensorFlow's collective operations"
         return None
-
-    def _idle(self, now: float) -> float:
-        return min(now - (self._since or now), stopping.idle_seconds())
 
     def _end(self, text: str, code: int, but: int | None = None) -> NoReturn:
         """Tells all and leaves, whatever the main thread hangs in."""

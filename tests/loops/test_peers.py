@@ -161,6 +161,36 @@ def test_one_that_stalls_while_others_wait(
     assert f": worker {victim} stalls: no sign of life" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("victim", [0, 1])
+def test_one_that_stalls_where_it_had_waited(
+    victim: int, together: Callable[..., Workers], capsys: pytest.CaptureFixture
+) -> None:
+    """As on the way out of a call in which TensorFlow had waited."""
+    workers = together(3, patience=0.8)
+
+    def stall() -> None:
+        with workers.teams[victim].waiting():
+            time.sleep(20)
+
+    threading.Thread(target=stall, daemon=True).start()
+    others = {0, 1, 2} - {victim}
+    for i in others:
+        threading.Thread(target=workers.teams[i].gather, args=(1,), daemon=True).start()
+    assert {workers.until_left(i) for i in others} == {75}
+    assert f": worker {victim} stalls: no sign of life" in capsys.readouterr().err
+
+
+def test_to_wait_for_another_is_not_to_stall(together: Callable[..., Workers]) -> None:
+    workers = together(3, patience=0.5)
+    for i in (0, 2):
+        threading.Thread(target=workers.teams[i].gather, args=(1,), daemon=True).start()
+    for _ in range(30):  # worker 1 works
+        time.sleep(0.05)
+        stopping.check()
+    assert not workers.codes
+    workers.teams[1].gather(1)
+
+
 def test_signs_of_life_are_enough(together: Callable[..., Workers]) -> None:
     workers = together(2, patience=0.5)
     threading.Thread(target=workers.teams[1].gather, args=(1,), daemon=True).start()
@@ -186,6 +216,29 @@ def test_a_collective_that_fails_waits_for_the_name(
     threading.Thread(target=fail, daemon=True).start()
     assert workers.until_left(0) == 75
     assert ": worker 1 does not take part in TensorFlow's" in capsys.readouterr().err
+
+
+def test_an_error_that_follows_waits_for_the_name(together: Callable[..., Workers]) -> None:
+    """TensorFlow's exception may come while another thread is about to leave."""
+    workers = together(2)
+    team, unwound = workers.teams[0], threading.Event()
+    leaving = threading.Event()
+    team._leave = lambda code: leaving.wait(20)
+
+    def fail() -> None:
+        try:
+            with team:
+                raise ValueError("connection reset")
+        except ValueError:
+            unwound.set()
+
+    workers.teams[1]._ending = True
+    workers.teams[1]._lines[0]._connection.shutdown(socket.SHUT_RDWR)
+    while not team._left.locked():
+        time.sleep(0.01)
+    threading.Thread(target=fail, daemon=True).start()
+    assert not unwound.wait(0.5)
+    leaving.set()
 
 
 def test_a_mistake_of_one_ends_all(
