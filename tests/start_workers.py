@@ -20,6 +20,7 @@ def main(request: dict[str, Any]) -> None:
     directory = Path(request["directory"])
     pids = {}
     for index in request["workers"]:
+        (directory / f"output-{index}.txt").touch()  # it may be killed at once
         child = os.fork()
         if not child:
             become(index, request)
@@ -40,9 +41,7 @@ def write(path: Path, values: Any) -> None:
 
 def become(index: int, request: dict[str, Any]) -> None:
     """Runs the program as worker `index`."""
-    output = os.open(
-        Path(request["directory"]) / f"output-{index}.txt", os.O_WRONLY | os.O_CREAT
-    )
+    output = os.open(Path(request["directory"]) / f"output-{index}.txt", os.O_WRONLY)
     os.dup2(output, 1)
     os.dup2(output, 2)
     addresses = [f"127.0.0.1:{port}" for port in request["ports"]]
