@@ -28,19 +28,12 @@ from absl import flags as absl_flags
 
 import flags
 from bert_core.errors import RunError, UserError
+from loops.files import write_whole
 from loops.metrics_log import last_of
 
 ROOT = Path(__file__).resolve().parent.parent
-# The recipe's model: configs/imdb_model.json
-SHAPE = {
-    "hidden_size": 128,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "intermediate_size": 512,
-    "alibi_slopes": [2.0, 0.7, 0.2, 0.02],
-}
-PRETRAINING = {"batch_size": 16, "masked_share": 0.2, "learning_rate": 2e-3}
-FINETUNING = {"max_seq_length": 512, "truncation": "head_tail", "pooling": "mean_max"}
+SHAPE = json.loads((ROOT / "configs" / "imdb_model.json").read_text())
+RECIPE = (ROOT / "configs" / "imdb.flags").read_text().splitlines()
 
 
 class Row(NamedTuple):
@@ -59,15 +52,15 @@ ROWS = {
     "slopes: two heads, 1 and 0.1": Row({**TWO_HEADS, "alibi_slopes": [1.0, 0.1]}),
     "rate: 1e-3": Row({}, {"learning_rate": 1e-3}),
     "rate: 4e-3": Row({}, {"learning_rate": 4e-3}),
-    "batch: 32": Row({}, {"batch_size": 32}),
+    "batch: 16": Row({}, {"batch_size": 16}),
     "batch: 64": Row({}, {"batch_size": 64}),
     "masked: 15%": Row({}, {"masked_share": 0.15}),
     "masked: 30%": Row({}, {"masked_share": 0.3}),
     "dropout: 0.1": Row({}, {"dropout": 0.1}),
     "vocabulary: 4,096": Row({}, {"vocab_size": 4096}),
     "vocabulary: 16,384": Row({}, {"vocab_size": 16384}),
-    "length: 64": Row({}, {"seq_length": 64, "batch_size": 32}),
-    "length: 256": Row({}, {"seq_length": 256, "batch_size": 8}),
+    "length: 64": Row({}, {"seq_length": 64, "batch_size": 64}),
+    "length: 256": Row({}, {"seq_length": 256, "batch_size": 16}),
     "shape: H256": Row({"hidden_size": 256, "intermediate_size": 1024}),
     "shape: L4": Row({"num_hidden_layers": 4}),
 }
@@ -102,7 +95,7 @@ def main() -> None:
         started = time.monotonic()
         results[name] = run(ROWS[name], output / slug(name))
         print(f"{name}: {results[name]}  ({time.monotonic() - started:.0f} s)", flush=True)
-        (output / "table.md").write_text(table(results))
+        write_whole(output / "table.md", table(results))
     print(table(results))
 
 
@@ -121,10 +114,10 @@ def run(row: Row, directory: Path) -> dict[str, float]:
         "run_pretrain.py",
         {
             "corpus_dir": Path(values.data_dir) / "corpus",
-            "model_config": directory / "model.json",
             "output_dir": pretrained,
             "max_minutes": values.minutes,
-            **PRETRAINING,
+            **recipe("pretrain"),
+            "model_config": directory / "model.json",
             **row.flags,
         },
     )
@@ -138,11 +131,18 @@ def run(row: Row, directory: Path) -> dict[str, float]:
                 "train_file": Path(values.data_dir) / "train.jsonl",
                 "output_dir": tuned,
                 "num_epochs": values.finetune_epochs,
-                **FINETUNING,
+                **recipe("finetune"),
             },
         )
         results["dev accuracy"] = last_of(tuned / "metrics.jsonl", "dev")["accuracy"]
     return results
+
+
+def recipe(program: str) -> dict[str, str]:
+    """The flags that configs/imdb.flags has for "pretrain" or "finetune"."""
+    prefix = f"--{program}="
+    given = [line.removeprefix(prefix) for line in RECIPE if line.startswith(prefix)]
+    return dict(flag.split("=", 1) for flag in given)
 
 
 def call(program: str, arguments: dict[str, Any]) -> None:

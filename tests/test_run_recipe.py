@@ -1,0 +1,120 @@
+"""What a recipe runs, in which order and for how long. The programs are not run here."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+import flags
+import run_recipe
+from bert_core.errors import UserError
+from loops.recipe_options import SHARE_OF_STEPS, Budget, RecipeOptions
+
+
+class Programs:
+    """Stands for the programs: keeps their command lines, and leaves what they would."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, budget: Budget | None):
+        self.calls: list[tuple[str, ...]] = []
+        self.hours = 0.0  # on the clock
+        options = RecipeOptions(("--a=1",), ("--b=2",), ("--fill_mask=[MASK]",), budget)
+        monkeypatch.setattr(flags, "recipe_options", lambda: options)
+        monkeypatch.setattr(flags, "given_dataset_flags", lambda: ["--dataset=toy"])
+        monkeypatch.setattr(run_recipe.time, "monotonic", lambda: 3600 * self.hours)
+        monkeypatch.setattr(run_recipe, "run", self.run)
+
+    def run(self, program: str, *arguments: str) -> None:
+        self.calls.append((program, *arguments))
+        self.hours += 0.25
+        given = dict(x.removeprefix("--").partition("=")[::2] for x in arguments)
+        if program in ("run_pretrain.py", "run_finetune.py") and "output_dir" in given:
+            leave(Path(given["output_dir"]), given)
+
+    def named(self, program: str) -> list[tuple[str, ...]]:
+        return [call[1:] for call in self.calls if call[0] == program]
+
+
+def leave(run: Path, given: dict[str, str]) -> None:
+    """A run that has ended; its dev loss is 4.5, and it is right in 3 of 4 cases."""
+    run.mkdir(parents=True, exist_ok=True)
+    minutes = float(given["max_minutes"]) if "max_minutes" in given else None
+    record = {"unigram_entropy": 6.0, "test_baseline": 0.5, "length": {"max_minutes": minutes}}
+    (run / "run.json").write_text(json.dumps(record))
+    lines = [
+        {"split": "dev", "step": 1, "loss": 4.5},
+        {"split": "test", "step": 1, "accuracy": 0.75},
+    ]
+    (run / "metrics.jsonl").write_text("".join(json.dumps(x) + "\n" for x in lines))
+
+
+@pytest.fixture
+def output_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(flags, "output_dir", lambda: tmp_path / "out")
+    return tmp_path / "out"
+
+
+def test_each_program_once_with_its_flags(
+    output_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    programs = Programs(monkeypatch, None)
+    run_recipe.main()
+    assert [call[0] for call in programs.calls] == [
+        "run_prepare.py",
+        "run_pretrain.py",
+        *["run_finetune.py"] * 2,
+        "run_predict.py",
+    ]
+    assert "--dataset=toy" in programs.named("run_prepare.py")[0]
+    assert "--a=1" in programs.named("run_pretrain.py")[0]
+    tuned, scratch = programs.named("run_finetune.py")
+    assert "--b=2" in tuned
+    # The same but for where it goes and where it starts.
+    where = f"--output_dir={output_dir / 'runs' / 'from_scratch'}"
+    assert {*scratch} - {*tuned} == {where, "--from_scratch"}
+    said = capsys.readouterr().out
+    assert "4.500 nats" in said
+    assert said.count("0.7500") == 2
+    assert "majority class      0.5000" in said
+
+
+def test_preparing_eats_of_the_minutes_of_pretraining(
+    output_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = Programs(monkeypatch, Budget(60.0, 12.0))
+    run_recipe.main()
+    prepared, trained = programs.named("run_pretrain.py")
+    assert "--prepare_only" in prepared
+    # Two programs of 15 minutes are over.
+    assert f"--max_minutes={round(SHARE_OF_STEPS * (60 - 30 - 12), 2)}" in trained
+    assert all("--max_minutes=12.0" in x for x in programs.named("run_finetune.py"))
+
+
+def test_a_recipe_taken_up_again_keeps_its_minutes(
+    output_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave(output_dir / "runs" / "pretrain", {"max_minutes": "40"})
+    programs = Programs(monkeypatch, Budget(60.0, 12.0))
+    run_recipe.main()
+    assert "--max_minutes=40.0" in programs.named("run_pretrain.py")[1]
+
+
+def test_no_minutes_left_is_said() -> None:
+    assert Budget(60.0, 12.0).pretraining_minutes(40.0) == pytest.approx(8 * SHARE_OF_STEPS)
+    with pytest.raises(UserError, match=r"preparing took 48\.0 of them"):
+        Budget(60.0, 12.0).pretraining_minutes(48.0)
+
+
+def test_seeds_have_a_mean(tmp_path: Path) -> None:
+    for seed, accuracy in enumerate((0.5, 0.75)):
+        leave(tmp_path / f"seed-{seed}", {})
+        line = {"split": "test", "step": 1, "accuracy": accuracy}
+        (tmp_path / f"seed-{seed}" / "metrics.jsonl").write_text(json.dumps(line) + "\n")
+    assert run_recipe.test_accuracies(tmp_path) == "0.6250 (0.5000, 0.7500)"
+
+
+def test_a_program_that_fails_ends_the_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "false")
+    with pytest.raises(SystemExit) as end:
+        run_recipe.run("run_prepare.py")
+    assert end.value.code == 1
