@@ -44,6 +44,8 @@ def main() -> None:
     corpus, gigabytes = flags.FLAGS.corpus_dir, flags.FLAGS.synthetic_gb
     if (corpus is None) == (gigabytes is None):
         raise UserError("give one of --corpus_dir and --synthetic_gb")
+    if flags.FLAGS.work_dir:
+        Path(flags.FLAGS.work_dir).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=flags.FLAGS.work_dir) as directory:
         here = Path(directory)
         if corpus is None:

@@ -4,16 +4,12 @@ Kingma and Ba 2014, https://arxiv.org/abs/1412.6980, algorithm 1;
 Loshchilov and Hutter 2017, https://arxiv.org/abs/1711.05101, algorithm 2.
 """
 
-import sys
 from collections.abc import Sequence
 
 import tensorflow as tf
 
 from bert_core.adamw_options import AdamWOptions
-
-# Compiled by XLA the update is one pass over memory and not fifteen: a tenth of a step of
-# BERT-base. A Mac's GPU has no XLA.
-COMPILED = sys.platform != "darwin"
+from bert_core.fused import COMPILED
 
 
 def direction(
@@ -84,6 +80,7 @@ class AdamW(tf.Module):
                 m.assign(new_m)
                 v.assign(new_v)
 
+        # One pass over memory and not fifteen: a tenth of a step of BERT-base.
         compiled = tf.function(update, jit_compile=COMPILED, autograph=False)
         compiled(
             list(gradients),

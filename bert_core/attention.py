@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from bert_core.compute import product
 from bert_core.config import BertConfig
+from bert_core.fused import fused
 from bert_core.layers import Dense, Initializer, kept_by_dropout, scale_of_kept
 
 
@@ -64,7 +65,7 @@ def attention(
 ) -> tf.Tensor:
     """(softmax(query key^T + bias) * kept) value, [B, N, S, D] like the first three.
 
-    kept: [B, N, S, S] of 0 and 1, or None for all. Bias and kept have no gradient.
+    kept: bool [B, N, S, S], or None for all. Bias and kept have no gradient.
     dtype: of the products; all between them is float32.
     The others' reads arrays [B, N, S, S] fewer times than TensorFlow's own: what the
     gradient of softmax subtracts, each row's sum of probability times its gradient, is
@@ -75,16 +76,13 @@ def attention(
     @tf.custom_gradient
     def attend(query: tf.Tensor, key: tf.Tensor, value: tf.Tensor) -> Any:
         probabilities = _probabilities(query, key, bias, dtype)
-        used = probabilities if kept is None else probabilities * kept
+        used = probabilities if kept is None else _where_kept(probabilities, kept)
         context = product(used, value, dtype)
 
         def gradient(d_context: tf.Tensor) -> Any:
             d_used = product(d_context, value, dtype, transpose_b=True)
             row_sums = tf.reduce_sum(d_context * context, axis=-1, keepdims=True)
-            if kept is None:
-                d_scores = probabilities * (d_used - row_sums)
-            else:
-                d_scores = used * d_used - probabilities * row_sums
+            d_scores = _scores_gradient(probabilities, used, d_used, row_sums)
             return (
                 product(d_scores, key, dtype),
                 product(d_scores, query, dtype, transpose_a=True),
@@ -94,6 +92,18 @@ def attention(
         return context, gradient
 
     return attend(query, key, value)
+
+
+@fused
+def _where_kept(x: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
+    return x * tf.cast(kept, x.dtype)
+
+
+@fused
+def _scores_gradient(
+    probabilities: tf.Tensor, used: tf.Tensor, d_used: tf.Tensor, row_sums: tf.Tensor
+) -> tf.Tensor:
+    return used * d_used - probabilities * row_sums
 
 
 def _probabilities(

@@ -14,6 +14,7 @@ from typing import Any
 import tensorflow as tf
 
 from bert_core.compute import product
+from bert_core.fused import fused
 
 fold_in = tf.random.experimental.stateless_fold_in
 
@@ -74,9 +75,27 @@ class LayerNorm(tf.Module):
         return centred * tf.math.rsqrt(variance + self._epsilon) * self.gamma + self.beta
 
 
+@tf.custom_gradient
 def gelu(x: tf.Tensor) -> tf.Tensor:
     """x Phi(x) with the exact normal distribution (Hendrycks and Gimpel 2016)."""
-    return 0.5 * x * (1.0 + tf.math.erf(x / math.sqrt(2.0)))
+    return _gelu(x), lambda d_y: _gelu_gradient(x, d_y)
+
+
+@fused
+def _gelu(x: tf.Tensor) -> tf.Tensor:
+    return 0.5 * x * _twice_normal(x)  # in the form that TensorFlow Lite has a kernel for
+
+
+@fused
+def _gelu_gradient(x: tf.Tensor, d_y: tf.Tensor) -> tf.Tensor:
+    """d_y (Phi(x) + x phi(x)), phi being the normal density."""
+    density = tf.exp(-0.5 * x * x) / math.sqrt(2.0 * math.pi)
+    return d_y * (0.5 * _twice_normal(x) + x * density)
+
+
+def _twice_normal(x: tf.Tensor) -> tf.Tensor:
+    """2 Phi(x)."""
+    return 1.0 + tf.math.erf(x / math.sqrt(2.0))
 
 
 def gelu_new(x: tf.Tensor) -> tf.Tensor:
@@ -95,11 +114,11 @@ def dropout(x: tf.Tensor, rate: float, seed: tf.Tensor | None) -> tf.Tensor:
     Srivastava et al. 2014. The identity where `seed` is None or `rate` is 0.
     """
     kept = kept_by_dropout(tf.shape(x), rate, seed)
-    return x if kept is None else x * (kept * scale_of_kept(rate))
+    return x if kept is None else x * (tf.cast(kept, x.dtype) * scale_of_kept(rate))
 
 
 def kept_by_dropout(shape: Any, rate: float, seed: tf.Tensor | None) -> tf.Tensor | None:
-    """1 for what stays, 0 for a share `rate`; None where all stays.
+    """bool, true for what stays, false for a share `rate`; None where all stays.
 
     A random byte a number is a third of the time of a random float.
     """
@@ -110,7 +129,7 @@ def kept_by_dropout(shape: Any, rate: float, seed: tf.Tensor | None) -> tf.Tenso
         [(size + 3) // 4], seed, minval=None, maxval=None, dtype=tf.int32
     )
     random_bytes = tf.reshape(tf.bitcast(words, tf.uint8), [-1])[:size]
-    return tf.cast(tf.reshape(random_bytes, shape) >= _dropped_of_256(rate), tf.float32)
+    return tf.reshape(random_bytes, shape) >= _dropped_of_256(rate)
 
 
 def scale_of_kept(rate: float) -> float:

@@ -108,7 +108,7 @@ def loss_and_gradients(precision: str, device: str) -> list[Any]:
                 loss, _ = model.sums(batch)["loss"]
             gradients = tape.gradient(loss, model.trainable_variables)
             kept = kept_by_dropout([2**16], 0.5, tf.constant([1, 2]))
-            tenths = tf.round(10.0 * tf.reduce_mean(kept))
+            tenths = tf.round(10.0 * tf.reduce_mean(tf.cast(kept, tf.float32)))
             return [loss, *map(tf.convert_to_tensor, gradients), tenths]
 
         return [x.numpy() for x in step()]

@@ -123,7 +123,8 @@ def test_the_gradient_is_that_of_the_formula(rate, has_bias):
     def formula(query, key, value):
         scores = tf.matmul(query, key, transpose_b=True)
         probabilities = tf.nn.softmax(scores if bias is None else scores + bias)
-        return tf.matmul(probabilities * (1.0 if kept is None else kept), value)
+        used = 1.0 if kept is None else tf.cast(kept, tf.float32)
+        return tf.matmul(probabilities * used, value)
 
     def gradients(function):
         with tf.GradientTape() as tape:

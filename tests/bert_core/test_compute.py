@@ -122,12 +122,13 @@ def test_a_block_is_computed_twice_and_its_masks_are_drawn_again() -> None:
 
     for kind, in_blocks, elsewhere in (
         ("Softmax", 2, 1),  # layers; the loss
-        ("Erf", 2, 1),  # layers; the head
+        ("Rsqrt", 4, 2),  # the norms of the layers; those of embeddings and head
         ("StatelessRandomUniformFullIntV2", 2 * 3, None),
     ):
         once, twice = count(False, kind), count(True, kind)
         assert twice - once >= in_blocks
-        assert elsewhere is None or (once, twice) == (2 + elsewhere, 4 + elsewhere)
+        if elsewhere is not None:
+            assert (once, twice) == (in_blocks + elsewhere, 2 * in_blocks + elsewhere)
 
 
 @functools.cache

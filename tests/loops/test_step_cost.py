@@ -1,15 +1,17 @@
 """What a training step is made of, as its graph tells it. Not a timed test: that something
 became slower shows here as operations, bytes or arrays the size of the vocabulary."""
 
+import collections
 import functools
+import re
 from collections.abc import Iterator
 
 import pytest
 import tensorflow as tf
 
-from bert_core.adamw import COMPILED
 from bert_core.adamw_options import AdamWOptions
 from bert_core.config import BertConfig
+from bert_core.fused import COMPILED
 from bert_core.models import MaskedLanguageModel
 from loops.train_step import TrainState, TrainSteps
 from tests.small_bert import random_mlm_batch
@@ -74,10 +76,18 @@ def test_bytes_made():
 
 
 @pytest.mark.skipif(not COMPILED, reason="no XLA here")
-def test_the_update_is_one_compiled_operation():
+def test_what_is_compiled():
+    """The update is one operation; so are gelu and its gradient, and that of the scores."""
     calls = [op for op in operations() if "_XlaMustCompile" in op.node_def.attr]
-    compiled = [op for op in calls if op.get_attr("_XlaMustCompile")]
-    assert len(compiled) == 1
+    names = [op.get_attr("f").name for op in calls if op.get_attr("_XlaMustCompile")]
+    kinds = [re.sub(r"^_*inference_+|_*\d+$", "", name) for name in names]
+    layers, head = 2, 1
+    assert collections.Counter(kinds) == {
+        "update": 1,
+        "gelu": layers + head,
+        "gelu_gradient": layers + head,
+        "scores_gradient": layers,
+    }
 
 
 def test_every_product_is_of_matrices_but_those_of_attention():
