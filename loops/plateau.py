@@ -1,9 +1,11 @@
 """The commonest failure of masked-language-model pretraining, noticed and explained."""
 
+from collections.abc import Sequence
 from typing import Any
 
 NEAR = 0.90  # loss above this share of the unigram entropy counts as on the plateau
 CHECK_AT = 0.25  # share of the steps after which a run should have left it
+STEEP = 0.5  # a head with such a distance penalty or more has to look at its neighbours
 
 
 def plateau_warning(
@@ -11,20 +13,24 @@ def plateau_warning(
     accuracy: float,
     unigram_entropy: float,
     top_token_share: float,
-    has_locality: bool,
+    slopes: Sequence[float],
     learning_rate: float,
 ) -> str | None:
     """Why a run that has learned only word frequencies may be stuck; None if it is not.
 
     loss and unigram_entropy are nats a token; a model that knows nothing but token
     frequencies has loss = unigram entropy and accuracy = the most frequent token's share.
+    slopes: the heads' distance penalties. What helps, and how much: docs/recipe.md.
     """
     if loss < NEAR * unigram_entropy or accuracy > 1.5 * top_token_share:
         return None
     causes = []
-    if not has_locality:
-        causes.append("no locality: train with --locality=alibi")
-    causes.append(f"learning rate {learning_rate:.0e}: try half and twice as much")
+    if max(slopes, default=0.0) < STEEP:
+        causes.append("no head has to look at its neighbours: train with --locality=alibi")
+    causes.append(
+        f"learning rate {learning_rate:.1e}: try half; one too high never leaves it, one too "
+        "low leaves it later"
+    )
     causes.append("too few steps: train longer, with a smaller --batch_size")
     causes.append("text that has no order: look into the corpus files")
     reasons = "; ".join(f"({i}) {cause}" for i, cause in enumerate(causes, 1))
@@ -54,7 +60,7 @@ class PlateauWatch:
             values["masked_accuracy"],
             self._statistics.unigram_entropy,
             self._statistics.most_frequent_share,
-            bool(self._session.state.model.config.alibi_slopes),
+            self._session.state.model.config.alibi_slopes,
             self._session.peak_rate,
         )
         if warning:

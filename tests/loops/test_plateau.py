@@ -19,16 +19,18 @@ ENTROPY, TOP_SHARE = 6.6, 0.05
     ],
 )
 def test_when(loss: float, accuracy: float, warns: bool) -> None:
-    warning = plateau_warning(loss, accuracy, ENTROPY, TOP_SHARE, False, 1e-3)
+    warning = plateau_warning(loss, accuracy, ENTROPY, TOP_SHARE, (), 1e-3)
     assert bool(warning) == warns
 
 
-def test_the_likely_causes_come_in_order() -> None:
-    without = plateau_warning(6.6, 0.05, ENTROPY, TOP_SHARE, False, 1e-3)
-    with_locality = plateau_warning(6.6, 0.05, ENTROPY, TOP_SHARE, True, 1e-3)
+@pytest.mark.parametrize("slopes", [(), (0.06, 0.004)])
+def test_the_likely_causes_come_in_order(slopes: tuple[float, ...]) -> None:
+    without = plateau_warning(6.6, 0.05, ENTROPY, TOP_SHARE, slopes, 1e-3)
+    with_locality = plateau_warning(6.6, 0.05, ENTROPY, TOP_SHARE, (2.0, 0.02), 1e-3)
     assert without is not None
     assert with_locality is not None
-    assert "(1) no locality: train with --locality=alibi; (2) learning rate 1e-03" in without
+    assert "(1) no head has to look at its neighbours: train with --locality=alibi" in without
+    assert "; (2) learning rate 1.0e-03: try half" in without
     assert "locality" not in with_locality
     assert "(1) learning rate" in with_locality
     assert "\n" not in without
