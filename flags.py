@@ -422,12 +422,6 @@ def finetune_flags() -> None:
     flags.DEFINE_float(
         "token_dropout", 0.0, "Share of a text's tokens hidden behind [MASK], anew each epoch."
     )
-    flags.DEFINE_float(
-        "adversarial",
-        0.0,
-        "Learn each text also with its embeddings moved so far against the model; half the "
-        "speed; 0: not.",
-    )
 
 
 def eval_sequences() -> int:
@@ -509,12 +503,6 @@ def classification_options(seed: int) -> options.ClassificationOptions:
         token_dropout=FLAGS.token_dropout,
         seed=seed,
     )
-
-
-def adversarial() -> float:
-    if not 0 <= FLAGS.adversarial < math.inf:
-        raise UserError(f"--adversarial={FLAGS.adversarial}: must be a number from 0 on")
-    return FLAGS.adversarial
 
 
 def dev_share() -> float:

@@ -43,13 +43,13 @@ def main() -> None:
     task, _ = TASKS[flags.task(tuple(TASKS))]
     columns, options = flags.examples_options(), flags.classification_options(flags.FLAGS.seed)
     num_seeds, dev_share = flags.num_seeds(), flags.dev_share()
-    flags.reads_dataset(), flags.adversarial()
+    flags.reads_dataset()
     runtime = flags.training_options(1.0, num_epochs=DEFAULT_EPOCHS).runtime
     distribution = flags.distribution_options()
     from loops import peers, run_directory, startup
 
-    seeds = range(flags.FLAGS.seed, flags.FLAGS.seed + num_seeds)
-    paths = [output_dir] if num_seeds == 1 else [output_dir / f"seed-{s}" for s in seeds]
+    paths = [output_dir / f"seed-{flags.FLAGS.seed + i}" for i in range(num_seeds)]
+    paths = [output_dir] if num_seeds == 1 else paths
     config = flags.finetuning_config(
         run_directory.read_run_config(start), run_directory.has_pooler(start), task.pools
     )
@@ -71,8 +71,9 @@ def main() -> None:
 
         data = tokenize_labelled(labelled, options, Tokenizer(vocabulary))
         print("\n".join(data.lines()), flush=True)
-        runs = zip(paths, seeds, strict=True)
-        results = [finetune(*run, start, config, vocabulary, data, replicas) for run in runs]
+        results = []
+        for seed, path in enumerate(paths, start=flags.FLAGS.seed):
+            results.append(finetune(path, start, config, vocabulary, data, seed, replicas))
         if num_seeds > 1 and team.is_chief:
             print(over_seeds(results))
 
@@ -99,7 +100,7 @@ def read_data(
 
 @stopping.deferred()
 def finetune(
-    path: Path, seed: int, start: Path, config: Any, vocabulary: Any, data: Any, replicas: Any
+    path: Path, start: Path, config: Any, vocabulary: Any, data: Any, seed: int, replicas: Any
 ) -> dict[str, float]:
     """Trains in `path` from the weights in `start`; returns the chief's final scores."""
     from loops.attention_maps import log_attention
@@ -159,7 +160,6 @@ def model_and_source(config: Any, start: Path, labels: Any, seed: int) -> tuple[
 def plan(model: Any, source: str, vocabulary: Any, data: Any, seed: int, replicas: Any) -> Any:
     """The model, its batches, and what is recorded of them."""
     from bert_core.schedule import finetuning_peak
-    from loops.adversarial import adversarial_sums
     from loops.plan import Plan
     from loops.portable import as_lines
     from pipelines import classification_batches, sample_texts
@@ -167,7 +167,7 @@ def plan(model: Any, source: str, vocabulary: Any, data: Any, seed: int, replica
 
     task, train, test = data.task, data.train, data.test
     samples = sample_texts.of_texts(data.dev.texts.first, vocabulary)
-    options, adversarial = flags.classification_options(seed), flags.adversarial()
+    options = flags.classification_options(seed)
     return Plan(
         model=model,
         make_batches=lambda first, end: classification_batches.training_batches(
@@ -183,13 +183,11 @@ def plan(model: Any, source: str, vocabulary: Any, data: Any, seed: int, replica
         evaluate_each_epoch=True,
         seed=seed,
         replicas=replicas,
-        sums=adversarial_sums(model, adversarial),
         record={
             "program": "finetune",
             "task": flags.FLAGS.task,
             "model": dataclasses.asdict(model.config),
             "classification": dataclasses.asdict(options),
-            "adversarial": adversarial,
             "init_checkpoint": source,
             "vocabulary": vocabulary.sha256,
             **task.record,
@@ -243,7 +241,8 @@ def report(
     warning = task.warning(split.truth, scored.answers)
     if warning:
         print(warning)
-    print(f"{name} {task.summary(split.truth, scored.values)}; {run.path / 'predictions.tsv'}")
+    summary = task.summary(split.truth, scored.values)
+    print(f"{name} {summary}; {run.path / 'predictions.tsv'}")
     return scored.values
 
 

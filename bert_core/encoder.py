@@ -81,26 +81,24 @@ class Encoder(tf.Module):
         input_mask: tf.Tensor | None = None,
         segment_ids: tf.Tensor | None = None,
         seed: tf.Tensor | None = None,
-        shift: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """[B, S] int32 -> [B * S, H] float32; long texts in windows, if the config says so.
 
         input_mask: [B, S], 1 for a token, 0 for padding; None where nothing is padded.
         segment_ids: [B, S]; None where all is segment 0.
         seed: int32 [2] for dropout, None for none.
-        shift: [B, S, H], to be added to the embeddings; None for none.
         """
         window, (batch_size, seq_length) = self.config.attention_window, shape_of(input_ids)
         if not window or (isinstance(seq_length, int) and seq_length <= window):
-            return self.hidden_states(input_ids, input_mask, segment_ids, seed, shift)[-1]
+            return self.hidden_states(input_ids, input_mask, segment_ids, seed)[-1]
         if input_mask is None:
             input_mask = tf.ones_like(input_ids)
         count = num_windows(seq_length, window)
-        input_ids, input_mask, segment_ids, shift = (
+        input_ids, input_mask, segment_ids = (
             None if x is None else cut(x, batch_size, seq_length, count)
-            for x in (input_ids, input_mask, segment_ids, shift)
+            for x in (input_ids, input_mask, segment_ids)
         )
-        states = self.hidden_states(input_ids, input_mask, segment_ids, seed, shift)
+        states = self.hidden_states(input_ids, input_mask, segment_ids, seed)
         return joined(states[-1], batch_size, seq_length)
 
     def hidden_states(
@@ -109,7 +107,6 @@ class Encoder(tf.Module):
         input_mask: tf.Tensor | None = None,
         segment_ids: tf.Tensor | None = None,
         seed: tf.Tensor | None = None,
-        shift: tf.Tensor | None = None,
     ) -> list[tf.Tensor]:
         """The embeddings and the output of each block, [B * S, H] each."""
         batch_size, seq_length = shape_of(input_ids)
@@ -119,8 +116,7 @@ class Encoder(tf.Module):
             None if seed is None else fold_in(seed, place)
             for place in range(len(self.layers) + 1)
         ]
-        x = self.embeddings(input_ids, segment_ids, seeds[0])
-        states = [x if shift is None else x + tf.reshape(shift, tf.shape(x))]
+        states = [self.embeddings(input_ids, segment_ids, seeds[0])]
         for layer, layer_seed in zip(self.layers, seeds[1:], strict=True):
             states.append(self._block(layer, states[-1], batch_size, bias, layer_seed))
         return states

@@ -1,7 +1,6 @@
 """The models: encoder and head, with the loss of their batches.
 
-Every model has `sums(batch, seed) -> Sums`; that is all a training loop knows of it. Those
-that are fine-tuned take a `shift` of the embeddings, [B, S, H], for loops/adversarial.py.
+Every model has `sums(batch, seed) -> Sums`; that is all a training loop knows of it.
 """
 
 import tensorflow as tf
@@ -79,16 +78,11 @@ class TextModel(tf.Module):
         self.output = Dense(init, self.pooler.width, num_outputs, "output")
 
     def logits(
-        self,
-        batch: ClassificationBatch | RegressionBatch,
-        seed: tf.Tensor | None = None,
-        shift: tf.Tensor | None = None,
+        self, batch: ClassificationBatch | RegressionBatch, seed: tf.Tensor | None = None
     ) -> tf.Tensor:
         """[B, C]."""
         encoder_seed, pool_seed = _two_seeds(seed)
-        x = self.encoder(
-            batch.input_ids, batch.input_mask, batch.segment_ids, encoder_seed, shift
-        )
+        x = self.encoder(batch.input_ids, batch.input_mask, batch.segment_ids, encoder_seed)
         pooled = self.pooler(x, batch.input_mask)
         return self.output(dropout(pooled, self.config.hidden_dropout_prob, pool_seed))
 
@@ -96,15 +90,10 @@ class TextModel(tf.Module):
 class Classifier(TextModel):
     """A text's class, of C."""
 
-    def sums(
-        self,
-        batch: ClassificationBatch,
-        seed: tf.Tensor | None = None,
-        shift: tf.Tensor | None = None,
-    ) -> Sums:
+    def sums(self, batch: ClassificationBatch, seed: tf.Tensor | None = None) -> Sums:
         """The texts' "loss" in nats and "accuracy"."""
         loss, accuracy = cross_entropy(
-            self.logits(batch, seed, shift), batch.label_ids, batch.example_weights
+            self.logits(batch, seed), batch.label_ids, batch.example_weights
         )
         return {"loss": loss, "accuracy": accuracy}
 
@@ -131,14 +120,9 @@ def mean_vectors(encoder: Encoder, batch: ClassificationBatch) -> tf.Tensor:
 class Regressor(TextModel):
     """A number a text; C is 1."""
 
-    def sums(
-        self,
-        batch: RegressionBatch,
-        seed: tf.Tensor | None = None,
-        shift: tf.Tensor | None = None,
-    ) -> Sums:
+    def sums(self, batch: RegressionBatch, seed: tf.Tensor | None = None) -> Sums:
         """The texts' "loss", the squared error in variances of the targets."""
-        predictions = tf.squeeze(self.logits(batch, seed, shift), axis=1)
+        predictions = tf.squeeze(self.logits(batch, seed), axis=1)
         return {"loss": squared_error(predictions, batch.targets, batch.example_weights)}
 
 
@@ -153,27 +137,17 @@ class TokenClassifier(tf.Module):
         self.output = Dense(init, config.hidden_size, num_outputs, "output")
 
     def logits(
-        self,
-        batch: TokenClassificationBatch,
-        seed: tf.Tensor | None = None,
-        shift: tf.Tensor | None = None,
+        self, batch: TokenClassificationBatch, seed: tf.Tensor | None = None
     ) -> tf.Tensor:
         """[B, S, C]."""
         encoder_seed, output_seed = _two_seeds(seed)
-        x = self.encoder(
-            batch.input_ids, batch.input_mask, batch.segment_ids, encoder_seed, shift
-        )
+        x = self.encoder(batch.input_ids, batch.input_mask, batch.segment_ids, encoder_seed)
         x = self.output(dropout(x, self.config.hidden_dropout_prob, output_seed))  # [B * S, C]
         return tf.reshape(x, [*tf.unstack(tf.shape(batch.input_ids)), x.shape[1]])
 
-    def sums(
-        self,
-        batch: TokenClassificationBatch,
-        seed: tf.Tensor | None = None,
-        shift: tf.Tensor | None = None,
-    ) -> Sums:
+    def sums(self, batch: TokenClassificationBatch, seed: tf.Tensor | None = None) -> Sums:
         """The words' "loss" in nats and "accuracy"."""
-        logits = self.logits(batch, seed, shift)
+        logits = self.logits(batch, seed)
         loss, accuracy = cross_entropy(
             tf.reshape(logits, [-1, logits.shape[2]]),
             tf.reshape(batch.label_ids, [-1]),

@@ -18,11 +18,10 @@ def num_windows(seq_length: Size, window: int) -> Size:
 
 
 def cut(x: tf.Tensor, batch_size: Size, seq_length: Size, count: Size) -> tf.Tensor:
-    """[B, S, ...] -> [B * K, W, ...], with zeros behind a text's end."""
+    """[B, S] -> [B * K, W], with zeros behind a text's end."""
     width = -(-seq_length // count)
-    behind = [[0, 0]] * (len(x.shape) - 2)
-    padded = tf.pad(x, [[0, 0], [0, count * width - seq_length], *behind])
-    return tf.reshape(padded, [batch_size * count, width, *x.shape[2:]])
+    padded = tf.pad(x, [[0, 0], [0, count * width - seq_length]])
+    return tf.reshape(padded, [batch_size * count, width])
 
 
 def joined(x: tf.Tensor, batch_size: Size, seq_length: Size) -> tf.Tensor:

@@ -7,7 +7,6 @@ from typing import Any
 import tensorflow as tf
 
 from bert_core.compute import set_compute
-from bert_core.losses import Sums
 from bert_core.schedule import Schedule, warmup_then_decay
 from loops import length, startup
 from loops.distribution import Replicas
@@ -34,7 +33,6 @@ class Plan:
     record: Mapping[str, Any]
     files: Mapping[str, str]  # of the run directory, name -> text
     replicas: Replicas = dataclasses.field(default_factory=Replicas)  # the model is theirs
-    sums: Callable[[Any, Any], Sums] | None = None  # (batch, seed); None: the model's
 
 
 def build(plan: Plan, micro_batch_size: int | None) -> tuple[TrainState, TrainSteps]:
@@ -45,13 +43,7 @@ def build(plan: Plan, micro_batch_size: int | None) -> tuple[TrainState, TrainSt
         state = TrainState(plan.model, options.adamw, options.optimizer, runtime.precision)
     micro_batch_size = micro_batch_size or options.micro_batch_size
     steps = TrainSteps(
-        state,
-        plan.seed,
-        options.runtime.xla,
-        plan.batch_size,
-        micro_batch_size,
-        replicas,
-        plan.sums,
+        state, plan.seed, options.runtime.xla, plan.batch_size, micro_batch_size, replicas
     )
     return state, steps
 

@@ -4,7 +4,7 @@ A step is a pure function of its state, batch and learning rate: dropout draws f
 (seed, step), so the same step gives the same result whenever it is run.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -63,16 +63,13 @@ class TrainSteps:
         batch_size: int,
         micro_batch_size: int | None = None,
         replicas: Replicas | None = None,
-        sums: Callable[[Any, Any], Sums] | None = None,
     ):
         """`batch_size` is that of all batches; they are taken `micro_batch_size` rows at
-        a time (None: a replica's share), which divides it. `sums` of a batch and a seed
-        has the loss; None: the model's own."""
+        a time (None: a replica's share), which divides it."""
         self.num_traces = 0
         self._columns: list[str] = []  # of the rows; set when traced
         self._state = state
         self._seed = seed
-        self._sums = sums or state.model.sums
         self._replicas = replicas or Replicas()
         self._batch_size = batch_size
         self.micro_batch_size = micro_batch_size or batch_size // self._replicas.count
@@ -105,7 +102,7 @@ class TrainSteps:
 
         def differentiate(part: Any, i: Any) -> tuple[Sums, list[tf.Tensor]]:
             with tf.GradientTape() as tape:
-                sums = self._sums(part, fold_in(step_seed, i))
+                sums = state.model.sums(part, fold_in(step_seed, i))
                 target = state.loss_scale.up(sums["loss"][0])
             # Dense: the tied embedding is read by rows and as a whole, and its norm
             # must count each row once.

@@ -207,7 +207,6 @@ EXAMPLE_CASES = [
     ),
     finetune("pooling", "--pooling=max", says="--pooling=max: must be one of"),
     finetune("no dev share", "--dev_share=1", says="--dev_share=1.0: must be"),
-    finetune("adversarial", "--adversarial=-1", says="--adversarial=-1.0: must be a number"),
     finetune("no seeds", "--num_seeds=0", says="--num_seeds=0: must be at least 1"),
     finetune("negative seed", "--seed=-2", says="--seed=-2: must be at least 0"),
 ]
