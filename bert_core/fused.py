@@ -1,4 +1,4 @@
-"""Arithmetic of element by element, in one pass over memory.
+"""Arithmetic element by element, in one pass over memory.
 
 TensorFlow writes an array for each operation of an expression; XLA computes all of it for one
 element after the other. It compiles anew for each shape, so it is left to shapes that are

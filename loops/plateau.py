@@ -28,7 +28,7 @@ def plateau_warning(
     if max(slopes, default=0.0) < STEEP:
         causes.append("no head has to look at its neighbours: train with --locality=alibi")
     causes.append(
-        f"learning rate {learning_rate:.1e}: try half; one too high never leaves it, one too "
+        f"learning rate {learning_rate:.1e}: try half; one too high stays on it, one too "
         "low leaves it later"
     )
     causes.append("too few steps: train longer, with a smaller --batch_size")
