@@ -31,6 +31,7 @@ from loops.options import (
     ScheduleOptions,
     TrainingOptions,
 )
+from loops.processor import fastest_precision
 from loops.recipe_options import Budget, RecipeOptions
 from loops.use_options import (
     ACTIONS,
@@ -369,7 +370,7 @@ def mlm_flags() -> None:
     flags.DEFINE_integer("batch_size", 32, "Sequences a step, of all devices.")
     flags.DEFINE_float("masked_share", 0.15, "Share of the tokens to predict.")
     flags.DEFINE_bool("whole_word_masking", False, "Mask all pieces of a word together.")
-    flags.DEFINE_integer("eval_sequences", 512, "Dev sequences an evaluation reads at most.")
+    flags.DEFINE_integer("eval_sequences", 256, "Dev sequences an evaluation reads at most.")
     flags.DEFINE_bool("prepare_only", False, "Stop when vocabulary and token store are made.")
 
 
@@ -532,7 +533,8 @@ def training_flags() -> None:
     flags.DEFINE_string(
         "precision",
         "float32",
-        "Of matrix products: float32, bfloat16 or float16; the rest stays float32.",
+        "Of matrix products: float32, bfloat16, float16, or auto: bfloat16 where the CPU has "
+        "instructions for it, else float32. The rest stays float32.",
     )
     flags.DEFINE_bool(
         "recompute", False, "Compute blocks again for their gradients, for less memory."
@@ -593,12 +595,16 @@ def training_options(default_peak: float, **default_length: float) -> TrainingOp
             max_bad_steps=FLAGS.max_bad_steps,
         ),
         runtime=dataclasses.replace(
-            runtime_options(), precision=FLAGS.precision, recompute=FLAGS.recompute
+            runtime_options(), precision=_precision(), recompute=FLAGS.recompute
         ),
         micro_batch_size=_micro_batch_size(),
         profile_steps=_profile_steps(),
         optimizer=FLAGS.optimizer,
     )
+
+
+def _precision() -> str:
+    return fastest_precision() if FLAGS.precision == "auto" else FLAGS.precision
 
 
 def _peak_rate(default: float) -> float:

@@ -101,7 +101,7 @@ class RuntimeOptions:
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise UserError(
-                f"--precision={self.precision}: must be one of {', '.join(PRECISIONS)}"
+                f"--precision={self.precision}: must be auto or one of {', '.join(PRECISIONS)}"
             )
         if not 0 <= self.num_threads <= 4096:
             raise UserError(f"--num_threads={self.num_threads}: must be 0 (all cores) or more")
