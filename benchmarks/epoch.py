@@ -94,6 +94,7 @@ def job_of(directory: Path) -> dict[str, Any]:
         "seq_length": values.seq_length,
         "batch_size": values.batch_size,
         "dropout": values.dropout,
+        "precision": "float32",
         "threads": startup.num_threads(flags.runtime_options()),
         "compile": False,
     }

@@ -13,9 +13,12 @@ from loops.options import RuntimeOptions
 
 
 def prepare(job: dict[str, Any]) -> Any:
-    startup.start_tensorflow(RuntimeOptions(num_threads=job["threads"], xla=job["compile"]))
+    runtime = RuntimeOptions(
+        num_threads=job["threads"], xla=job["compile"], precision=job["precision"]
+    )
+    startup.start_tensorflow(runtime)
     shape = step_benchmark.SHAPES[job["shape"]]
-    steps, batches = step_benchmark.training_steps(shape, job["dropout"], job["compile"])
+    steps, batches = step_benchmark.training_steps(shape, job["dropout"], runtime)
     steps(batches, [1e-4, 1e-4])  # traces, and warms up
     return turns.each_timed(lambda: steps(batches, [1e-4]))
 

@@ -101,6 +101,8 @@ def compiled_model(job: dict[str, Any]) -> Any:
     import keras
     import keras_hub
 
+    if job["precision"] != "float32":
+        keras.mixed_precision.set_dtype_policy(f"mixed_{job['precision']}")
     config = job["config"]
     backbone = keras_hub.models.BertBackbone(
         vocabulary_size=config["vocab_size"],

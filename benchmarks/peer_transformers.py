@@ -3,6 +3,7 @@
 Runs in a virtual environment of its own. Labels are -100 where nothing is predicted.
 """
 
+import functools
 import itertools
 import sys
 from collections.abc import Iterator
@@ -83,8 +84,12 @@ def trainer(job: dict[str, Any]) -> Any:
         groups, 1e-4, betas=(0.9, 0.98), eps=1e-6, weight_decay=0.01, fused=True
     )
 
+    dtype = getattr(torch, job["precision"])
+    casts = functools.partial(torch.autocast, "cpu", dtype, enabled=dtype != torch.float32)
+
     def train_on(batch: dict[str, Any]) -> None:
-        loss = model(**batch).loss
+        with casts():
+            loss = model(**batch).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()

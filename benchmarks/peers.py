@@ -2,15 +2,17 @@
 
   python benchmarks/peers.py                         # shapes A, B and C of step.py
   python benchmarks/peers.py --shapes=A --dropout=0 --rounds=9 --only=hub,sdpa
+  python benchmarks/peers.py --precision=bfloat16    # each in its own way
 
 Each is a process in a virtual environment of its own, made the first time. All get the
-same tokens, masked positions and threads, float32, AdamW with weight decay, clipping of
+same tokens, masked positions and threads, one precision, AdamW with weight decay, clipping of
 the global norm. They take turns, none works while another does, and a ratio compares
 turns of the same round: medians of a turn's steps, then the median, lowest and highest
 of the rounds. Memory is the most each process ever held.
 
 Each peer has its quickest setting: keras-hub gathers the masked positions, works in `fit`
-without metrics and with TF_ENABLE_ONEDNN_OPTS=1; transformers has a fused AdamW.
+without metrics and with TF_ENABLE_ONEDNN_OPTS=1; transformers has a fused AdamW. In 16
+bits they are as they offer it: Keras' mixed policy, PyTorch's autocast.
 """
 
 import dataclasses
@@ -29,6 +31,7 @@ from benchmarks import peer_venv
 from benchmarks.step import SHAPES, random_batch
 from benchmarks.turns import Contestant
 from loops import startup
+from loops.options import PRECISIONS
 
 HERE = Path(__file__).resolve().parent
 OURS = "this project"
@@ -61,6 +64,7 @@ def benchmark_flags() -> None:
     """What to measure:"""
     absl_flags.DEFINE_string("shapes", "ABC", "Letters of the shapes.")
     absl_flags.DEFINE_float("dropout", 0.1, "Dropout rate of all.")
+    absl_flags.DEFINE_enum("precision", PRECISIONS[0], PRECISIONS, "Of matrix products.")
     absl_flags.DEFINE_list("only", [], "Words; peers whose name has one. Unset: all.")
 
 
@@ -86,8 +90,8 @@ def main() -> None:
                 one.start({**job, **CONTESTANTS[one.name][2]})
             take_turns(contestants)
         print(
-            f"\nshape {shape}, dropout {flags.FLAGS.dropout:g}, {job['threads']} threads, "
-            f"{flags.FLAGS.rounds} rounds"
+            f"\nshape {shape}, {flags.FLAGS.precision}, dropout {flags.FLAGS.dropout:g}, "
+            f"{job['threads']} threads, {flags.FLAGS.rounds} rounds"
         )
         for line in table(contestants):
             print(line, flush=True)
@@ -116,6 +120,7 @@ def job_of(letter: str, directory: Path) -> dict[str, Any]:
         "config": dataclasses.asdict(shape.config),
         "batch": str(batch),
         "dropout": flags.FLAGS.dropout,
+        "precision": flags.FLAGS.precision,
         "threads": startup.num_threads(flags.runtime_options()),
     }
 

@@ -47,7 +47,7 @@ def milliseconds(shape: str) -> collections.Counter[str]:
     import tensorflow as tf
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-    steps, batches = training_steps(SHAPES[shape], flags.FLAGS.dropout, xla=False)
+    steps, batches = training_steps(SHAPES[shape], flags.FLAGS.dropout, RuntimeOptions())
     steps(batches, [1e-4] * 2)  # traces, and warms up
     space = xplane_pb2.XSpace()
     with tempfile.TemporaryDirectory() as directory:

@@ -2,8 +2,10 @@
 
   python benchmarks/step.py                 # shapes A, B and C
   python benchmarks/step.py --shapes=AB --dropout=0.1 --xla
+  python benchmarks/step.py --precision=bfloat16
 
-A step is forward, backward, clipping and AdamW in float32 on a batch that lies ready.
+A step is forward, backward, clipping and AdamW on a batch that lies ready, in float32
+but for the two sides of products with --precision.
 Useful work is that of the matrix products (bert_core/flops.py). The peak is the best of
 some square float32 products of 2048 in the same process, just before and just after.
 """
@@ -23,6 +25,7 @@ import flags
 from bert_core.config import BertConfig, preset
 from bert_core.flops import training_flops
 from loops import startup
+from loops.options import PRECISIONS, RuntimeOptions
 
 MASKED_SHARE = 0.15
 
@@ -57,22 +60,23 @@ def benchmark_flags() -> None:
     absl_flags.DEFINE_string("shapes", "ABC", "Letters of the shapes.")
     absl_flags.DEFINE_integer("repeats", 15, "Timed steps a shape.")
     absl_flags.DEFINE_float("dropout", 0.0, "Dropout rate.")
+    absl_flags.DEFINE_enum("precision", PRECISIONS[0], PRECISIONS, "Of matrix products.")
 
 
 def main() -> None:
-    runtime = flags.runtime_options()
+    runtime = dataclasses.replace(flags.runtime_options(), precision=flags.FLAGS.precision)
     startup.start_tensorflow(runtime)
     print("shape  median     best    tokens/s  GFLOP/s    peak  share  memory so far")
     for name in flags.FLAGS.shapes:
-        print(measure(name, SHAPES[name], flags.FLAGS.dropout, runtime.xla), flush=True)
+        print(measure(name, SHAPES[name], flags.FLAGS.dropout, runtime), flush=True)
 
 
-def measure(name: str, shape: Shape, dropout: float, xla: bool) -> str:
+def measure(name: str, shape: Shape, dropout: float, runtime: RuntimeOptions) -> str:
     """A line of the table."""
     from loops.estimate import matmul_gflops
     from loops.length import peak_memory
 
-    steps, batches = training_steps(shape, dropout, xla)
+    steps, batches = training_steps(shape, dropout, runtime)
     steps(batches, [1e-4, 1e-4])  # traces, and warms up
     peak = matmul_gflops()
     times = []
@@ -90,20 +94,23 @@ def measure(name: str, shape: Shape, dropout: float, xla: bool) -> str:
     )
 
 
-def training_steps(shape: Shape, dropout: float, xla: bool) -> tuple[Any, Any]:
+def training_steps(shape: Shape, dropout: float, runtime: RuntimeOptions) -> tuple[Any, Any]:
     """The project's own step, and an iterator that repeats one random batch."""
     import tensorflow as tf
 
     from bert_core.adamw_options import AdamWOptions
+    from bert_core.compute import set_compute
     from bert_core.models import MaskedLanguageModel
     from loops.train_step import TrainState, TrainSteps
 
     config = dataclasses.replace(
         shape.config, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout
     )
-    state = TrainState(MaskedLanguageModel(config), AdamWOptions())
+    model = MaskedLanguageModel(config)
+    set_compute(model, runtime.precision, runtime.recompute)
+    state = TrainState(model, AdamWOptions(), precision=runtime.precision)
     dataset = tf.data.Dataset.from_tensors(random_batch(shape)).repeat()
-    return TrainSteps(state, 0, xla, shape.batch_size), iter(dataset)
+    return TrainSteps(state, 0, runtime.xla, shape.batch_size), iter(dataset)
 
 
 def random_batch(shape: Shape) -> Any:
