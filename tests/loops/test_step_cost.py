@@ -77,7 +77,8 @@ def test_bytes_made():
 
 @pytest.mark.skipif(not COMPILED, reason="no XLA here")
 def test_what_is_compiled():
-    """The update is one operation; so are gelu and its gradient, and that of the scores."""
+    """The update is one operation; so are gelu and its gradient, that of the scores, and the
+    largest of each row, of the vocabulary's logits and of their probabilities."""
     calls = [op for op in operations() if "_XlaMustCompile" in op.node_def.attr]
     names = [op.get_attr("f").name for op in calls if op.get_attr("_XlaMustCompile")]
     kinds = [re.sub(r"^_*inference_+|_*\d+$", "", name) for name in names]
@@ -87,6 +88,7 @@ def test_what_is_compiled():
         "gelu": layers + head,
         "gelu_gradient": layers + head,
         "scores_gradient": layers,
+        "largest": 2,
     }
 
 
