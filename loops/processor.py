@@ -7,7 +7,8 @@ _OF_BFLOAT16 = {"avx512_bf16", "amx_bf16"}  # as Linux spells them
 
 def fastest_precision(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     """What to take matrix products in: "bfloat16" where every core has an instruction for
-    it, which makes a step half again as fast; else, or where that cannot be seen, "float32".
+    it, which makes a step up to 1.6 times as fast; else, or where that cannot be seen,
+    "float32".
     """
     try:
         lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()

@@ -33,7 +33,10 @@ FLAG_CASES = [
     flag("--micro_batch_size=3", "--micro_batch_size=3: must divide --batch_size=32"),
     flag("--micro_batch_size=0", "--micro_batch_size=0: must divide --batch_size=32"),
     flag("--xla=perhaps", "xla=perhaps"),
-    flag("--precision=half", "--precision=half: must be auto or one of float32, bfloat16"),
+    flag(
+        "--precision=half",
+        "--precision=half: must be auto or one of float32, bfloat16, float16",
+    ),
     flag("--optimizer=sgd", "--optimizer=sgd: must be one of adamw, lamb"),
     flag(
         "--optimizer=lamb",
