@@ -397,6 +397,11 @@ def finetune_flags() -> None:
         None,
         "Labelled .jsonl, .csv or .tsv, optionally .gz; for tokens, a word and its tag a line.",
     )
+    flags.DEFINE_string(
+        "guessed_file",
+        None,
+        "More to train on, with labels guessed by run_predict.py --classify --output.",
+    )
     flags.DEFINE_string("dev_file", None, "To choose the best epoch; unset: cut from training.")
     flags.DEFINE_string("test_file", None, "Scored once, at the end.")
     flags.DEFINE_string("text_column", "text", "Column or field of the text.")
@@ -443,18 +448,19 @@ def task(known: Sequence[str]) -> str:
 
 
 def labelled_files() -> dict[str, Path | None]:
-    """{"train", "dev", "test"} -> file; the last two may be None."""
+    """{"train", "guessed", "dev", "test"} -> file; None for what is not given."""
     if FLAGS.dataset is None and FLAGS.train_file is None:
         raise UserError("--train_file is missing (or name a --dataset); --help shows examples")
     train = _required_path("train_file")
-    return {"train": train, "dev": _path("dev_file"), "test": _path("test_file")}
+    others = {name: _path(f"{name}_file") for name in ("guessed", "dev", "test")}
+    return {"train": train, **others}
 
 
 def reads_dataset() -> bool:
     """Whether --dataset is given, and no file of one's own beside it."""
     if not FLAGS.dataset:
         return False
-    for name in ("train_file", "dev_file", "test_file"):
+    for name in ("train_file", "guessed_file", "dev_file", "test_file"):
         if FLAGS[name].value:
             raise UserError(f"--dataset and --{name}: give the one or the other")
     if FLAGS.task != "classification":
@@ -734,8 +740,15 @@ def recipe_flags() -> None:
     """The recipe:"""
     flags.DEFINE_multi_string("pretrain", [], "A flag of run_pretrain.py, without its dashes.")
     flags.DEFINE_multi_string("finetune", [], "A flag of run_finetune.py, without its dashes.")
-    flags.DEFINE_float("minutes", None, "From raw text to the first fine-tuned model.")
+    flags.DEFINE_multi_string(
+        "student",
+        [],
+        "A flag of run_finetune.py for a second fine-tuning, which also learns the labels that "
+        "the first guesses for the dataset's other texts; unset: there is none.",
+    )
+    flags.DEFINE_float("minutes", None, "From raw text to the first model that is scored.")
     flags.DEFINE_float("finetune_minutes", None, "Of these, at most so many for fine-tuning.")
+    flags.DEFINE_float("student_minutes", 0.0, "Of these, for guessing and the --student.")
     flags.DEFINE_multi_string("fill_mask", [], "A text with [MASK] in it, to be filled in.")
 
 
@@ -745,6 +758,7 @@ def recipe_options() -> RecipeOptions:
     return RecipeOptions(
         pretrain=tuple(f"--{x}" for x in FLAGS.pretrain),
         finetune=tuple(f"--{x}" for x in FLAGS.finetune),
+        student=tuple(f"--{x}" for x in FLAGS.student),
         fill_mask=tuple(f"--fill_mask={x}" for x in FLAGS.fill_mask),
         budget=_budget(),
     )
@@ -754,7 +768,12 @@ def _budget() -> Budget | None:
     given = [x for x in (FLAGS.minutes, FLAGS.finetune_minutes) if x is not None]
     if len(given) == 1:
         raise UserError("--minutes and --finetune_minutes go together; give both, or none")
-    return Budget(*given) if given else None
+    if bool(given and FLAGS.student) != bool(FLAGS.student_minutes):
+        raise UserError(
+            f"--student_minutes={FLAGS.student_minutes}: goes with --minutes and --student; "
+            "give all, or neither it nor one of them"
+        )
+    return Budget(*given, FLAGS.student_minutes) if given else None
 
 
 @group

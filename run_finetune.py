@@ -94,7 +94,7 @@ def read_data(
     replicas = start_devices()
     write_source(source, options.data_dir, options.overwrite)
     train, test = (options.data_dir / f"{name}.jsonl" for name in ("train", "test"))
-    files = {"train": train, "dev": None, "test": test if test.exists() else None}
+    files = {"train": train, "test": test if test.exists() else None}
     return read_labelled(task, files, columns, dev_share), replicas
 
 

@@ -3,10 +3,11 @@
   python run_recipe.py --flagfile=configs/demo.flags --output_dir=demo
   python run_recipe.py --flagfile=configs/imdb_1h.flags --output_dir=runs/imdb_1h
 
-Runs the programs as a person would, and shows each command. With --minutes all of it,
-from the raw text to the first fine-tuned model, takes about so long on any machine: what
-preparing the data leaves goes to pretraining, but for --finetune_minutes. The same
-command again goes on where it was stopped.
+Runs the programs as a person would, and shows each command. With --student, the dataset's
+texts without labels get those that the fine-tuned model guesses, and the pretrained one is
+fine-tuned anew on all. With --minutes, raw text to the first model that is scored takes
+about so long on any machine: pretraining gets what preparing the data, --finetune_minutes
+and --student_minutes leave. The same command again goes on where it was stopped.
 """
 
 import shlex
@@ -18,46 +19,74 @@ from typing import Any
 
 import flags
 from bert_core.errors import UserError
+from loops.recipe_options import RecipeOptions
 
 PARTS = ("data", "cache", "runs")
+LEARNED = ("", ", with guessed labels as well")  # by the runs of `classifiers`
 
 
 def main() -> None:
     started = time.monotonic()
     options, output_dir = flags.recipe_options(), flags.output_dir()
     check_output_dir(output_dir)
-    data, runs = output_dir / "data", output_dir / "runs"
-    pretrained, finetuned, scratch = (
-        runs / name for name in ("pretrain", "finetune", "from_scratch")
-    )
+    data, pretrained = output_dir / "data", output_dir / "runs" / "pretrain"
     run("run_prepare.py", *flags.given_dataset_flags(), f"--data_dir={data}")
+    if options.student and not (data / "unlabelled.txt").exists():
+        raise UserError("--student: the dataset has no texts without labels; leave it out")
     pretrain = [
         "run_pretrain.py",
         f"--corpus_dir={data / 'corpus'}",
         f"--cache_dir={output_dir / 'cache'}",
         *options.pretrain,
     ]
+    if options.budget:
+        run(*pretrain, "--prepare_only")
+        left = options.budget.pretraining_minutes((time.monotonic() - started) / 60)
+        pretrain.append(f"--max_minutes={recorded_minutes(pretrained) or round(left, 2)}")
+    run(*pretrain, f"--output_dir={pretrained}")
+    finetuned = classifiers(options, data, pretrained, "finetune")
+    scratch = classifiers(options, data, pretrained, "from_scratch", "--from_scratch")
+    if options.fill_mask:
+        run("run_predict.py", f"--checkpoint={pretrained}", *options.fill_mask)
+    print("\n".join(["", *summary(pretrained, finetuned, scratch)]))
+    print(f"\nlook at the curves: {shlex.quote(str(pretrained / 'curves.png'))}")
+    runs = pretrained.parent
+    tensorboard = Path(sys.executable).with_name("tensorboard")
+    print(f"open TensorBoard:   {tensorboard} --logdir={shlex.quote(str(runs))}")
+
+
+def classifiers(
+    options: RecipeOptions, data: Path, pretrained: Path, name: str, *start: str
+) -> list[Path]:
+    """Fine-tunes, and with --student anew, on what the first run guesses as well.
+
+    Both start from the pretrained weights, or as `start` says. Returns their directories.
+    """
+    first, student = pretrained.with_name(name), pretrained.with_name(f"{name}_student")
+    guessed = pretrained.with_name(f"{name}_guessed.jsonl")
     classify = [
         "run_finetune.py",
         f"--init_checkpoint={pretrained}",
         f"--train_file={data / 'train.jsonl'}",
         f"--test_file={data / 'test.jsonl'}",
+        *start,
         *options.finetune,
     ]
-    if options.budget:
-        run(*pretrain, "--prepare_only")
-        left = options.budget.pretraining_minutes((time.monotonic() - started) / 60)
-        pretrain.append(f"--max_minutes={recorded_minutes(pretrained) or round(left, 2)}")
-        classify.append(f"--max_minutes={options.budget.finetune_minutes}")
-    run(*pretrain, f"--output_dir={pretrained}")
-    run(*classify, f"--output_dir={finetuned}")
-    run(*classify, f"--output_dir={scratch}", "--from_scratch")
-    if options.fill_mask:
-        run("run_predict.py", f"--checkpoint={pretrained}", *options.fill_mask)
-    print("\n".join(["", *summary(pretrained, finetuned, scratch)]))
-    print(f"\nlook at the curves: {shlex.quote(str(pretrained / 'curves.png'))}")
-    tensorboard = Path(sys.executable).with_name("tensorboard")
-    print(f"open TensorBoard:   {tensorboard} --logdir={shlex.quote(str(runs))}")
+    budget = options.budget
+    limit = [f"--max_minutes={budget.finetune_minutes}"] if budget else []
+    run(*classify, *limit, f"--output_dir={first}")
+    if not options.student:
+        return [first]
+    started = time.monotonic()
+    if not guessed.exists():
+        guess = ("--classify", f"--input={data / 'unlabelled.txt'}", f"--output={guessed}")
+        run("run_predict.py", f"--checkpoint={runs_of(first)[0]}", *guess)
+    classify += [f"--guessed_file={guessed}", *options.student]
+    if budget:
+        left = budget.minutes_of_student((time.monotonic() - started) / 60)
+        classify.append(f"--max_minutes={recorded_minutes(student) or round(left, 2)}")
+    run(*classify, f"--output_dir={student}")
+    return [first, student]
 
 
 def check_output_dir(path: Path) -> None:
@@ -79,9 +108,10 @@ def recorded_minutes(run_directory: Path) -> float | None:
     """The --max_minutes of a run that was begun; None where there is none yet."""
     from loops.run_directory import read_record
 
-    if not (run_directory / "run.json").exists():
+    first = runs_of(run_directory)[0]
+    if not (first / "run.json").exists():
         return None
-    return read_record(run_directory)["length"]["max_minutes"]
+    return read_record(first)["length"]["max_minutes"]
 
 
 def run(program: str, *arguments: str) -> None:
@@ -93,22 +123,24 @@ def run(program: str, *arguments: str) -> None:
         sys.exit(status)
 
 
-def summary(pretrained: Path, finetuned: Path, scratch: Path) -> list[str]:
+def summary(pretrained: Path, finetuned: list[Path], scratch: list[Path]) -> list[str]:
     """What the runs recorded, side by side."""
     from loops.metrics_log import last_of
     from loops.run_directory import read_record
 
     dev: dict[str, Any] = last_of(pretrained / "metrics.jsonl", "dev")
     entropy = read_record(pretrained)["unigram_entropy"]
-    accuracies = {x: test_accuracies(x) for x in (finetuned, scratch)}
-    majority = read_record(runs_of(finetuned)[0])["test_baseline"]
-    return [
+    majority = read_record(runs_of(finetuned[0])[0])["test_baseline"]
+    lines = [
         f"dev masked loss       {dev['loss']:.3f} nats a token; knowing word frequencies "
-        f"only: {entropy:.3f}",
-        f"test accuracy         {accuracies[finetuned]}",
-        f"  from random weights {accuracies[scratch]}, same network and training",
-        f"  majority class      {majority:.4f}",
+        f"only: {entropy:.3f}"
     ]
+    for tuned, random, learned in zip(finetuned, scratch, LEARNED, strict=False):
+        lines += [
+            f"test accuracy         {test_accuracies(tuned)}{learned}",
+            f"  from random weights {test_accuracies(random)}, same network and training",
+        ]
+    return [*lines, f"  majority class      {majority:.4f}"]
 
 
 def runs_of(directory: Path) -> list[Path]:

@@ -4,33 +4,42 @@ import dataclasses
 
 from bert_core.errors import UserError
 
-# Of the minutes left for pretraining; the rest goes to starting, evaluating and saving.
+# Of the minutes left for steps; the rest goes to starting, evaluating and saving.
 SHARE_OF_STEPS = 0.95
 
 
 @dataclasses.dataclass(frozen=True)
 class Budget:
-    """Minutes of a whole recipe, from the raw text to the first fine-tuned model."""
+    """Minutes of a whole recipe, from the raw text to the first model that is scored."""
 
     minutes: float
     finetune_minutes: float  # of these, kept for fine-tuning
+    student_minutes: float  # and for guessing labels, and fine-tuning with them; or 0
 
     def __post_init__(self) -> None:
-        if not 0 < self.finetune_minutes < self.minutes < 1e6:
+        kept = self.finetune_minutes + self.student_minutes
+        if not (0 < self.finetune_minutes <= kept < self.minutes < 1e6):
             raise UserError(
-                f"--finetune_minutes={self.finetune_minutes}: must be above 0 and below "
-                f"--minutes={self.minutes}"
+                f"--finetune_minutes={self.finetune_minutes}, --student_minutes="
+                f"{self.student_minutes}: must be above 0 (the second may be 0), and together "
+                f"below --minutes={self.minutes}"
             )
 
     def pretraining_minutes(self, gone: float) -> float:
         """What is left for steps of pretraining after `gone` minutes; UserError if nothing."""
-        left = SHARE_OF_STEPS * (self.minutes - gone - self.finetune_minutes)
+        left = SHARE_OF_STEPS * (
+            self.minutes - gone - self.finetune_minutes - self.student_minutes
+        )
         if left <= 0:
             raise UserError(
                 f"--minutes={self.minutes}: preparing took {gone:.1f} of them, which leaves "
                 "nothing for pretraining; give more"
             )
         return left
+
+    def minutes_of_student(self, gone: float) -> float:
+        """What guessing labels, which took `gone` minutes, leaves for steps with them."""
+        return SHARE_OF_STEPS * max(self.student_minutes - gone, 0.1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,5 +48,6 @@ class RecipeOptions:
 
     pretrain: tuple[str, ...]  # flags of run_pretrain.py
     finetune: tuple[str, ...]  # flags of run_finetune.py
+    student: tuple[str, ...]  # more of them, where guessed labels are learned too; or none
     fill_mask: tuple[str, ...]  # flags of run_predict.py
     budget: Budget | None  # None: the lengths are those that the flags give

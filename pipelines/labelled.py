@@ -1,5 +1,6 @@
 """Labelled files to tokenised splits: what fine-tuning trains and scores on."""
 
+import dataclasses
 import hashlib
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,7 @@ class LabelledExamples(NamedTuple):
     task: Task
     splits: dict[str, list[Example]]  # "train", "dev", perhaps "test"
     files: dict[str, str]  # of each split, for errors
+    num_guessed: int  # the last so many of "train" have labels that a model guessed
 
     def fingerprint(self) -> str:
         """SHA-256 of all texts and labels."""
@@ -36,6 +38,7 @@ class LabelledData(NamedTuple):
     dev: Split
     test: Split | None
     fingerprint: str
+    num_guessed: int  # the last of `train`
 
     def lines(self) -> list[str]:
         """What was found, for the screen."""
@@ -44,6 +47,8 @@ class LabelledData(NamedTuple):
             split = getattr(self, name)
             if split is not None:
                 lines.append(f"{name}: {len(split.texts):,} texts{split.note}")
+        if self.num_guessed:
+            lines.append(f"labels of {self.num_guessed:,} texts in train are guessed")
         return lines
 
 
@@ -53,15 +58,20 @@ def read_labelled(
     columns: ExamplesOptions,
     dev_share: float,
 ) -> LabelledExamples:
-    """Reads files["train"], files["dev"] and files["test"]; the last two may be None.
+    """Reads files["train"], and those of "guessed", "dev" and "test" that are not None.
 
     Without a dev file, a share of the training file is set aside, the same in every
-    run whatever its seed. Raises UserError for whatever is wrong with a file.
+    run whatever its seed. Guessed labels are learned, but never decide: the labels there
+    are come from the training file, and a text of the dev split is not learned with a
+    guess. Raises UserError for whatever is wrong with a file.
     """
     splits = {
-        name: task_class.read(path, columns) for name, path in files.items() if path is not None
+        name: task_class.read(path, guess_columns(columns) if name == "guessed" else columns)
+        for name, path in files.items()
+        if path is not None
     }
-    where = {name: str(files[name] or files["train"]) for name in ("train", "dev", "test")}
+    names = ("train", "guessed", "dev", "test")
+    where = {name: str(files.get(name) or files["train"]) for name in names}
     task = task_class(splits["train"], where["train"])
     for name, examples in splits.items():
         task.targets(examples, where[name])  # all labels known before long work
@@ -69,14 +79,22 @@ def read_labelled(
         splits["train"], splits["dev"] = split_dev(
             splits["train"], dev_share, seed=0, by_label=task.by_label
         )
-    return LabelledExamples(task, splits, where)
+    known = {(example.text, example.text_pair) for example in splits["dev"]}
+    guessed = [x for x in splits.pop("guessed", []) if (x.text, x.text_pair) not in known]
+    splits["train"] += guessed
+    return LabelledExamples(task, splits, where, len(guessed))
+
+
+def guess_columns(columns: ExamplesOptions) -> ExamplesOptions:
+    """Where run_predict.py --classify writes what it guesses for texts of such columns."""
+    return dataclasses.replace(columns, label_column="label")
 
 
 def tokenize_labelled(
     labelled: LabelledExamples, options: ClassificationOptions, tokenizer: TextEncoder
 ) -> LabelledData:
     """The splits as token ids, cut to length."""
-    task, splits, where = labelled
+    task, splits, where, num_guessed = labelled
     tokenised = {
         name: task.tokenize(examples, where[name], tokenizer, options)
         for name, examples in splits.items()
@@ -87,4 +105,5 @@ def tokenize_labelled(
         tokenised["dev"],
         tokenised.get("test"),
         labelled.fingerprint(),
+        num_guessed,
     )

@@ -3,6 +3,7 @@
     DIR/corpus/NAME-00000.txt   one document a line, for pretraining
     DIR/train.jsonl, ...        {"text": ..., "label": ...} a line, one file a split
     DIR/labels.txt              the label names, one a line
+    DIR/unlabelled.txt          the corpus's texts without a label, where others have one
     DIR/source.json             what it was made from, counts, and the size of each file
 
 The directory is written beside its final place and renamed, so it is whole or absent.
@@ -24,7 +25,7 @@ from bert_core.errors import UserError
 from pipelines.cleaning import fold_whitespace
 from pipelines.progress import Progress
 
-FORMAT = 1
+FORMAT = 2
 MAX_FILE_BYTES = 64 * 2**20  # of one corpus file
 SPLITS = ("train", "validation", "test")
 
@@ -131,7 +132,8 @@ def _refuse_foreign(target: Path, overwrite: bool) -> None:
     if not target.is_dir():
         raise UserError(f"{target}: is a file; --data_dir names a directory to write")
     names = {path.name for path in target.iterdir()}
-    ours = {"corpus", "labels.txt", "source.json", *(f"{split}.jsonl" for split in SPLITS)}
+    ours = {"corpus", "labels.txt", "unlabelled.txt", "source.json"}
+    ours |= {f"{split}.jsonl" for split in SPLITS}
     if names and not overwrite:
         raise UserError(f"{target}: is not empty; choose another --data_dir, or --overwrite")
     if names and (names - ours or "source.json" not in names):
@@ -145,7 +147,7 @@ def _refuse_foreign(target: Path, overwrite: bool) -> None:
 def _write_files(source: Source, directory: Path) -> dict[str, Any]:
     """Everything but the rename; returns what it writes as `source.json`."""
     progress = Progress()
-    with _Writer(directory, source.name) as written:
+    with _Writer(directory, source) as written:
         for document in source.documents:
             written.add(document)
             progress(lambda: f"{written.documents:,} documents written")
@@ -181,11 +183,12 @@ def _order_of_split(item: tuple[str, Any]) -> int:
 class _Writer:
     """The open files of a directory under way, and what went into them."""
 
-    def __init__(self, directory: Path, name: str) -> None:
+    def __init__(self, directory: Path, source: Source) -> None:
         self._directory = directory
-        self._stem = re.sub(r"[^\w.-]", "_", name)
+        self._stem = re.sub(r"[^\w.-]", "_", source.name)
+        self._has_labels = source.has_labels
         self._files = contextlib.ExitStack()
-        self._examples: dict[str, BinaryIO] = {}
+        self._opened: dict[str, BinaryIO] = {}
         self._corpus: BinaryIO | None = None
         self._corpus_bytes = self._corpus_files = 0
         self.documents = self.characters = 0
@@ -204,9 +207,12 @@ class _Writer:
         text = text.encode("utf-8", "replace").decode("utf-8")
         if not text:
             return
+        labelled = document.split in SPLITS and document.label is not None
         if document.split in ("train", "corpus"):
             self._add_to_corpus(text)
-        if document.split in SPLITS and document.label is not None:
+            if not labelled and self._has_labels:
+                self._file("unlabelled.txt").write(text.encode() + b"\n")
+        if labelled:
             self._add_example(document.split, text, fold_whitespace(document.label))
 
     def _add_to_corpus(self, text: str) -> None:
@@ -220,12 +226,14 @@ class _Writer:
         self.characters += len(text)
 
     def _add_example(self, split: str, text: str, label: str) -> None:
-        if split not in self._examples:
-            self._examples[split] = self._open(self._directory / f"{split}.jsonl")
-            self.labels[split] = collections.Counter()
         line = json.dumps({"text": text, "label": label}, ensure_ascii=False)
-        self._examples[split].write(line.encode() + b"\n")
-        self.labels[split][label] += 1
+        self._file(f"{split}.jsonl").write(line.encode() + b"\n")
+        self.labels.setdefault(split, collections.Counter())[label] += 1
+
+    def _file(self, name: str) -> BinaryIO:
+        if name not in self._opened:
+            self._opened[name] = self._open(self._directory / name)
+        return self._opened[name]
 
     def _open(self, path: Path) -> BinaryIO:
         return self._files.enter_context(path.open("wb"))
