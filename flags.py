@@ -765,15 +765,15 @@ def recipe_options() -> RecipeOptions:
 
 
 def _budget() -> Budget | None:
-    given = [x for x in (FLAGS.minutes, FLAGS.finetune_minutes) if x is not None]
-    if len(given) == 1:
+    minutes, finetune, student = FLAGS.minutes, FLAGS.finetune_minutes, FLAGS.student_minutes
+    if (minutes is None) != (finetune is None):
         raise UserError("--minutes and --finetune_minutes go together; give both, or none")
-    if bool(given and FLAGS.student) != bool(FLAGS.student_minutes):
+    if bool(minutes and FLAGS.student) != bool(student):
         raise UserError(
-            f"--student_minutes={FLAGS.student_minutes}: goes with --minutes and --student; "
-            "give all, or neither it nor one of them"
+            f"--student_minutes={student}: goes with --minutes and --student; give all three, "
+            "or leave it out, and one of them"
         )
-    return Budget(*given, FLAGS.student_minutes) if given else None
+    return None if minutes is None else Budget(minutes, finetune, student)
 
 
 @group

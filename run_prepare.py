@@ -9,7 +9,8 @@
 package; it needs no network. Any other name is a text dataset of TensorFlow Datasets.
 
 DIR then holds corpus/*.txt (a document a line, never from the test split) and, if the
-dataset has labels, train.jsonl, test.jsonl and labels.txt. It is whole or absent.
+dataset has labels, train.jsonl, test.jsonl, labels.txt and, of the corpus, unlabelled.txt.
+It is whole or absent.
 Your own text needs no preparing: give its folder to run_pretrain.py.
 """
 

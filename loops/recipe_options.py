@@ -20,9 +20,8 @@ class Budget:
         kept = self.finetune_minutes + self.student_minutes
         if not (0 < self.finetune_minutes <= kept < self.minutes < 1e6):
             raise UserError(
-                f"--finetune_minutes={self.finetune_minutes}, --student_minutes="
-                f"{self.student_minutes}: must be above 0 (the second may be 0), and together "
-                f"below --minutes={self.minutes}"
+                f"--finetune_minutes={self.finetune_minutes}: must be above 0, and with "
+                f"--student_minutes={self.student_minutes} below --minutes={self.minutes}"
             )
 
     def pretraining_minutes(self, gone: float) -> float:

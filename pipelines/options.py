@@ -34,7 +34,7 @@ class PrepareOptions:
     """Which public dataset to write out as a folder, and where."""
 
     dataset: str  # "docstrings", or the name of a TensorFlow Datasets dataset
-    data_dir: Path  # becomes corpus/, train.jsonl, test.jsonl, labels.txt, source.json
+    data_dir: Path  # becomes what pipelines/prepared.py lists
     overwrite: bool = False
     tfds_data_dir: Path | None = None  # None: TFDS's own default, ~/tensorflow_datasets
     download: bool = True

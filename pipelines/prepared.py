@@ -207,13 +207,13 @@ class _Writer:
         text = text.encode("utf-8", "replace").decode("utf-8")
         if not text:
             return
-        labelled = document.split in SPLITS and document.label is not None
+        label = document.label if document.split in SPLITS else None
         if document.split in ("train", "corpus"):
             self._add_to_corpus(text)
-            if not labelled and self._has_labels:
+            if label is None and self._has_labels:
                 self._file("unlabelled.txt").write(text.encode() + b"\n")
-        if labelled:
-            self._add_example(document.split, text, fold_whitespace(document.label))
+        if label is not None:
+            self._add_example(document.split, text, fold_whitespace(label))
 
     def _add_to_corpus(self, text: str) -> None:
         if self._corpus is None or self._corpus_bytes > MAX_FILE_BYTES:

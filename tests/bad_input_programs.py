@@ -209,6 +209,23 @@ EXAMPLE_CASES = [
         "too long", "--max_seq_length=33", says=("--max_seq_length=33", "at most that many")
     ),
     finetune("pooling", "--pooling=max", says="--pooling=max: must be one of"),
+    finetune(
+        "guesses of a dataset",
+        *("--dataset=docstrings", "--train_file=", "--guessed_file={here}/g.jsonl"),
+        says="--dataset and --guessed_file: give the one or the other",
+    ),
+    finetune(
+        "a guess that is no label",
+        "--guessed_file={here}/g.jsonl",
+        says=("g.jsonl: label 'z' of example 1", "'x', 'y'"),
+        g__jsonl=b'{"text": "a", "label": "z"}\n',
+    ),
+    finetune(
+        "guesses without labels",
+        "--guessed_file={here}/g.csv",
+        says=("g.csv, line 1: column 'label' is missing",),
+        g__csv=b"text,stars\na,x\n",
+    ),
     finetune("no dev share", "--dev_share=1", says="--dev_share=1.0: must be"),
     finetune("no seeds", "--num_seeds=0", says="--num_seeds=0: must be at least 1"),
     finetune("negative seed", "--seed=-2", says="--seed=-2: must be at least 0"),

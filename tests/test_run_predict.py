@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.programs import Ended, Runs, Zygote
+from tests.programs import Ended, Runs, Zygote, finetune_command
 
 LONG = " ".join(["abc"] * 60)  # more than the 32 tokens of the model
 
@@ -132,6 +132,21 @@ def test_a_file_in_its_order(
         assert row["label"] == max(odds, key=odds.__getitem__)
         assert row["probabilities"] == pytest.approx(odds, abs=2e-6)
     assert os.listdir(tmp_path) == ["out.jsonl"]
+
+
+def test_what_is_guessed_can_be_learned(
+    zygote: Zygote, untouched: Runs, data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "texts.txt").write_text("one text\nanother text\n\n")
+    guesses = tmp_path / "guessed.jsonl"
+    where = (f"--input={tmp_path / 'texts.txt'}", f"--output={guesses}")
+    assert classify(zygote, untouched.finetune, *where).status == 0
+    run = tmp_path / "student"
+    more = (f"--guessed_file={guesses}", "--num_train_steps=2")
+    ended = zygote.run(*finetune_command(data, untouched.pretrain, run, *more))
+    assert ended.status == 0, ended.output
+    assert "labels of 3 texts in train are guessed" in ended.output
+    assert "step 2" in ended.output
 
 
 def test_vectors_of_a_file(

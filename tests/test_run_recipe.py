@@ -15,10 +15,18 @@ from loops.recipe_options import SHARE_OF_STEPS, Budget, RecipeOptions
 class Programs:
     """Stands for the programs: keeps their command lines, and leaves what they would."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, budget: Budget | None):
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        budget: Budget | None,
+        student: tuple[str, ...] = (),
+    ):
         self.calls: list[tuple[str, ...]] = []
         self.hours = 0.0  # on the clock
-        options = RecipeOptions(("--a=1",), ("--b=2",), ("--fill_mask=[MASK]",), budget)
+        self.leaves_unlabelled = True
+        options = RecipeOptions(
+            ("--a=1",), ("--b=2",), student, ("--fill_mask=[MASK]",), budget
+        )
         monkeypatch.setattr(flags, "recipe_options", lambda: options)
         monkeypatch.setattr(flags, "given_dataset_flags", lambda: ["--dataset=toy"])
         monkeypatch.setattr(run_recipe.time, "monotonic", lambda: 3600 * self.hours)
@@ -30,6 +38,11 @@ class Programs:
         given = dict(x.removeprefix("--").partition("=")[::2] for x in arguments)
         if program in ("run_pretrain.py", "run_finetune.py") and "output_dir" in given:
             leave(Path(given["output_dir"]), given)
+        if program == "run_prepare.py" and self.leaves_unlabelled:
+            Path(given["data_dir"]).mkdir(parents=True, exist_ok=True)
+            (Path(given["data_dir"]) / "unlabelled.txt").write_text("A film.\n")
+        if "output" in given:
+            Path(given["output"]).write_text("{}")
 
     def named(self, program: str) -> list[tuple[str, ...]]:
         return [call[1:] for call in self.calls if call[0] == program]
@@ -81,7 +94,7 @@ def test_each_program_once_with_its_flags(
 def test_preparing_eats_of_the_minutes_of_pretraining(
     output_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    programs = Programs(monkeypatch, Budget(60.0, 12.0))
+    programs = Programs(monkeypatch, Budget(60.0, 12.0, 0.0))
     run_recipe.main()
     prepared, trained = programs.named("run_pretrain.py")
     assert "--prepare_only" in prepared
@@ -94,15 +107,81 @@ def test_a_recipe_taken_up_again_keeps_its_minutes(
     output_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     leave(output_dir / "runs" / "pretrain", {"max_minutes": "40"})
-    programs = Programs(monkeypatch, Budget(60.0, 12.0))
+    programs = Programs(monkeypatch, Budget(60.0, 12.0, 0.0))
     run_recipe.main()
     assert "--max_minutes=40.0" in programs.named("run_pretrain.py")[1]
 
 
+def test_a_student_learns_what_its_teacher_guesses(
+    output_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    programs = Programs(monkeypatch, None, student=("--c=3",))
+    run_recipe.main()
+    runs = output_dir / "runs"
+    teacher, student, random_teacher, random_student = programs.named("run_finetune.py")
+    guesses = programs.named("run_predict.py")[:2]
+    for name, first, second, guess in (
+        ("finetune", teacher, student, guesses[0]),
+        ("from_scratch", random_teacher, random_student, guesses[1]),
+    ):
+        guessed = runs / f"{name}_guessed.jsonl"
+        assert f"--checkpoint={runs / name}" in guess
+        assert f"--input={output_dir / 'data' / 'unlabelled.txt'}" in guess
+        assert f"--output={guessed}" in guess
+        # What the teacher was told, and behind it, so that it wins, what is the student's.
+        assert {*second} - {*first} == {
+            f"--guessed_file={guessed}",
+            "--c=3",
+            f"--output_dir={runs / f'{name}_student'}",
+        }
+        assert second.index("--c=3") > second.index("--b=2")
+        assert ("--from_scratch" in second) == (name == "from_scratch")
+    said = capsys.readouterr().out
+    assert said.count("0.7500") == 4
+    assert said.count("with guessed labels as well") == 1
+
+
+def test_labels_are_guessed_once(output_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Programs(monkeypatch, None, student=("--c=3",))
+    run_recipe.main()
+    again = Programs(monkeypatch, None, student=("--c=3",))
+    run_recipe.main()
+    assert len(again.named("run_finetune.py")) == 4
+    assert [call for call in again.named("run_predict.py") if "--classify" in call] == []
+
+
+def test_guessing_eats_of_the_minutes_of_the_student(
+    output_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = Programs(monkeypatch, Budget(90.0, 12.0, 25.0), student=("--c=3",))
+    run_recipe.main()
+    left = round(SHARE_OF_STEPS * (90 - 30 - 12 - 25), 2)
+    assert f"--max_minutes={left}" in programs.named("run_pretrain.py")[1]
+    teacher, student, *_ = programs.named("run_finetune.py")
+    assert "--max_minutes=12.0" in teacher
+    assert f"--max_minutes={round(SHARE_OF_STEPS * (25 - 15), 2)}" in student
+    # The labels are there now; a run that was begun keeps its minutes all the same.
+    again = Programs(monkeypatch, Budget(90.0, 12.0, 25.0), student=("--c=3",))
+    run_recipe.main()
+    assert again.named("run_finetune.py")[1] == student
+
+
+def test_a_student_needs_texts_without_labels(
+    output_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = Programs(monkeypatch, None, student=("--c=3",))
+    programs.leaves_unlabelled = False
+    with pytest.raises(UserError, match="--student: the dataset has no texts without labels"):
+        run_recipe.main()
+    assert [call[0] for call in programs.calls] == ["run_prepare.py"]
+
+
 def test_no_minutes_left_is_said() -> None:
-    assert Budget(60.0, 12.0).pretraining_minutes(40.0) == pytest.approx(8 * SHARE_OF_STEPS)
+    assert Budget(60.0, 12.0, 0.0).pretraining_minutes(40.0) == pytest.approx(
+        8 * SHARE_OF_STEPS
+    )
     with pytest.raises(UserError, match=r"preparing took 48\.0 of them"):
-        Budget(60.0, 12.0).pretraining_minutes(48.0)
+        Budget(60.0, 12.0, 0.0).pretraining_minutes(48.0)
 
 
 def test_seeds_have_a_mean(tmp_path: Path) -> None:

@@ -24,8 +24,11 @@ DOCUMENTS = (
 )
 
 
-def source(documents=DOCUMENTS, version="1", names=()):
-    return Source("toy/films", {"version": version}, documents, names)
+WRITTEN = ("corpus/toy_films-00000.txt", "labels.txt", "train.jsonl", "unlabelled.txt")
+
+
+def source(documents=DOCUMENTS, version="1", names=(), has_labels=True):
+    return Source("toy/films", {"version": version}, documents, names, has_labels)
 
 
 def examples(path):
@@ -44,6 +47,8 @@ def test_everything_is_where_it_belongs(tmp_path):
     ]  # fmt: skip
     assert examples(tmp_path / "d" / "test.jsonl") == [("Held out.", "neg")]
     assert (tmp_path / "d" / "labels.txt").read_text() == "pos\nneg\n"
+    unlabelled = (tmp_path / "d" / "unlabelled.txt").read_text().splitlines()
+    assert unlabelled == ["Unlabelled.", "In train without a label, and ?."]
     printed = "\n".join(describe(record, tmp_path / "d"))
     assert "4 documents and 62 characters" in printed
     assert "train.jsonl: 2 examples (pos 1, neg 1)" in printed
@@ -52,12 +57,13 @@ def test_everything_is_where_it_belongs(tmp_path):
 def test_a_large_corpus_is_cut_into_files_that_read_back_in_order(tmp_path, monkeypatch):
     monkeypatch.setattr(prepared, "MAX_FILE_BYTES", 100)
     texts = [f"document number {number} \u00e9" for number in range(50)]
-    write_source(source([Document(text, "corpus") for text in texts]), tmp_path / "d", False)
+    documents = [Document(text, "corpus") for text in texts]
+    write_source(source(documents, has_labels=False), tmp_path / "d", False)
     files = sorted((tmp_path / "d" / "corpus").iterdir())
     assert 10 <= len(files) <= 15
     assert list(read_documents(CorpusOptions(tmp_path / "d" / "corpus"))) == texts
     names = {path.name for path in (tmp_path / "d").iterdir()}
-    assert names == {"corpus", "source.json"}  # no labels: no examples
+    assert names == {"corpus", "source.json"}  # no labels: nothing is without one
 
 
 def never():
@@ -71,7 +77,7 @@ def test_the_same_version_is_not_written_twice(tmp_path, capsys):
     assert "nothing to do" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("damage", ["corpus/toy_films-00000.txt", "labels.txt", "train.jsonl"])
+@pytest.mark.parametrize("damage", WRITTEN)
 def test_a_damaged_directory_is_not_taken_for_whole(tmp_path, damage):
     write_source(source(), tmp_path / "d", False)
     (tmp_path / "d" / damage).write_text("cut")
@@ -87,7 +93,8 @@ def test_another_version_needs_overwrite_and_replaces_all(tmp_path):
     with pytest.raises(UserError, match=r"is not empty; .*--overwrite"):
         write_source(newer, tmp_path / "d", False)
     write_source(newer, tmp_path / "d", True)
-    assert {path.name for path in (tmp_path / "d").iterdir()} == {"corpus", "source.json"}
+    names = {path.name for path in (tmp_path / "d").iterdir()}
+    assert names == {"corpus", "unlabelled.txt", "source.json"}
     assert [path.name for path in tmp_path.iterdir()] == ["d"]
 
 
