@@ -1,9 +1,47 @@
 """How many steps a run has, and how many a host call makes."""
 
-import pytest
+from collections.abc import Iterator
+from typing import Any
 
-from loops.length import num_steps, steps_a_call
+import pytest
+import tensorflow as tf
+
+from loops import length
+from loops.length import num_steps, seconds_a_step, steps_a_call
 from loops.options import LengthOptions
+from tests.toy import Batch
+
+
+class Steps:
+    """Stands for TrainState and TrainSteps: a step takes a millisecond a token."""
+
+    def __init__(self) -> None:
+        self.clock = 0.0
+
+    def __call__(self, batches: Iterator[Batch], learning_rates: list[float]) -> None:
+        for _ in learning_rates:
+            self.clock += 1e-3 * int(tf.size(next(batches).input_ids))
+        if 1 < self.clock < 2:
+            self.clock += 5  # a hiccup in the first of three rounds
+
+    def reset(self) -> None:
+        self.clock = -1.0
+
+
+def test_a_step_is_measured_by_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first batches are long; they say little of how many steps there is time for."""
+    steps: Any = Steps()
+    monkeypatch.setattr(length.time, "monotonic", lambda: steps.clock)
+
+    def make_batches(first: int, end: int) -> list[Batch]:
+        return [
+            Batch(tf.zeros([2, 200 if i < 20 else 50], tf.int32), tf.zeros([2]))
+            for i in range(first, end)
+        ]
+
+    mean = (20 * 400 + 80 * 100) / 100
+    assert seconds_a_step(steps, steps, make_batches) == pytest.approx(1e-3 * mean)
+    assert steps.clock == -1.0
 
 
 def test_num_steps() -> None:
