@@ -770,8 +770,8 @@ def _budget() -> Budget | None:
         raise UserError("--minutes and --finetune_minutes go together; give both, or none")
     if bool(minutes and FLAGS.student) != bool(student):
         raise UserError(
-            f"--student_minutes={student}: goes with --minutes and --student; give all three, "
-            "or leave it out, and one of them"
+            f"--student_minutes={student}: goes with --minutes and --student; give it where "
+            "both are given, and only there"
         )
     return None if minutes is None else Budget(minutes, finetune, student)
 

@@ -12,7 +12,7 @@ from loops import stopping
 from loops.options import LengthOptions
 from loops.train_step import TrainState, TrainSteps
 
-_BATCHES_SIZED = 100
+_BATCHES_SIZED = 100  # made, not trained on
 _FLOPS_A_CALL = 2e11  # two seconds or so of two cores
 _MOST_STEPS_A_CALL = 10
 
@@ -23,8 +23,8 @@ def seconds_a_step(
     """Measures the step at learning rate 0, then resets: nothing is changed by it.
 
     Texts of many lengths make batches of many sizes. What is measured is the time a token,
-    padding included; how many a batch has is seen from more batches than there is time
-    to train on.
+    padding included; how many tokens a batch has on average is seen from the first
+    `_BATCHES_SIZED`, which costs no training.
     """
     sizes = [int(tf.size(batch.input_ids)) for batch in make_batches(0, _BATCHES_SIZED)]
     iterator = iter(make_batches(0, 11))

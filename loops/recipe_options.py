@@ -37,7 +37,10 @@ class Budget:
         return left
 
     def minutes_of_student(self, gone: float) -> float:
-        """What guessing labels, which took `gone` minutes, leaves for steps with them."""
+        """What guessing labels, which took `gone` minutes, leaves for steps with them.
+
+        Never nothing: on a machine too slow for both, the student takes a few steps.
+        """
         return SHARE_OF_STEPS * max(self.student_minutes - gone, 0.1)
 
 
