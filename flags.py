@@ -385,6 +385,22 @@ def mlm_options() -> options.MlmOptions:
 
 
 @group
+def column_flags() -> None:
+    """What labelled files hold:"""
+    flags.DEFINE_string("text_column", "text", "Column or field of the text.")
+    flags.DEFINE_string("text_pair_column", None, "Column of a second text, if there is one.")
+    flags.DEFINE_string("label_column", "label", "Column or field of the label, or the number.")
+
+
+def examples_options() -> options.ExamplesOptions:
+    return options.ExamplesOptions(
+        text_column=FLAGS.text_column,
+        label_column=FLAGS.label_column,
+        text_pair_column=FLAGS.text_pair_column,
+    )
+
+
+@group
 def finetune_flags() -> None:
     """What to fine-tune, and on what:"""
     flags.DEFINE_string(
@@ -404,9 +420,6 @@ def finetune_flags() -> None:
     )
     flags.DEFINE_string("dev_file", None, "To choose the best epoch; unset: cut from training.")
     flags.DEFINE_string("test_file", None, "Scored once, at the end.")
-    flags.DEFINE_string("text_column", "text", "Column or field of the text.")
-    flags.DEFINE_string("text_pair_column", None, "Column of a second text, if there is one.")
-    flags.DEFINE_string("label_column", "label", "Column or field of the label, or the number.")
     flags.DEFINE_float("dev_share", 0.1, "Share of the training file to cut a dev split from.")
     flags.DEFINE_integer("max_seq_length", 256, "Tokens a text is cut to.")
     flags.DEFINE_string("truncation", "head", "What is kept of a longer text: head, head_tail.")
@@ -492,14 +505,6 @@ def finetuning_config(
     has_pooler = has_pooler and pools
     pooling = ("cls" if has_pooler else "mean") if FLAGS.pooling == "auto" else FLAGS.pooling
     return with_dropout(dataclasses.replace(config, pooling=pooling))
-
-
-def examples_options() -> options.ExamplesOptions:
-    return options.ExamplesOptions(
-        text_column=FLAGS.text_column,
-        label_column=FLAGS.label_column,
-        text_pair_column=FLAGS.text_pair_column,
-    )
 
 
 def classification_options(seed: int) -> options.ClassificationOptions:
@@ -789,9 +794,6 @@ def export_flags() -> None:
         "quantize", None, "dynamic: also a TFLite classifier with 8-bit weights."
     )
     flags.DEFINE_string("eval_file", None, "Labelled texts, to see what quantising costs.")
-    flags.DEFINE_string("text_column", "text", "Column or field of the text in --eval_file.")
-    flags.DEFINE_string("text_pair_column", None, "Column of a second text, if there is one.")
-    flags.DEFINE_string("label_column", "label", "Column or field of the label.")
     flags.DEFINE_integer("batch_size", 32, "Texts of --eval_file computed at once.")
 
 

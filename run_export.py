@@ -131,4 +131,4 @@ def write_tflite(
 
 
 if __name__ == "__main__":
-    flags.launch(main, flags.export_flags, flags.runtime_flags)
+    flags.launch(main, flags.export_flags, flags.column_flags, flags.runtime_flags)

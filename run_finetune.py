@@ -250,6 +250,7 @@ if __name__ == "__main__":
     flags.launch(
         main,
         flags.finetune_flags,
+        flags.column_flags,
         flags.dataset_flags,
         flags.cache_flags,
         flags.output_flags,

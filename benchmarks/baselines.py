@@ -60,9 +60,6 @@ def benchmark_flags() -> None:
     """What to classify:"""
     absl_flags.DEFINE_string("train_file", None, "Labelled .jsonl, .csv or .tsv.")
     absl_flags.DEFINE_string("test_file", None, "Scored once.")
-    absl_flags.DEFINE_string("text_column", "text", "Column or field of the text.")
-    absl_flags.DEFINE_string("text_pair_column", None, "Not read.")
-    absl_flags.DEFINE_string("label_column", "label", "Column or field of the label.")
     absl_flags.DEFINE_float("dev_share", 0.1, "Share of the training file to choose on.")
 
 
@@ -160,9 +157,9 @@ def _sums(counted: Counted, of_texts: np.ndarray, size: int) -> np.ndarray:
     return np.bincount(counted.features, of_texts[counted.texts], size)
 
 
-def features_of(text: str) -> set[str]:
+def features_of(example: Example) -> set[str]:
     """Its lower-cased words and marks, and each two that are neighbours."""
-    tokens = TOKEN.findall(text.lower())
+    tokens = TOKEN.findall(f"{example.text} {example.text_pair or ''}".lower())
     return {*tokens, *map(" ".join, itertools.pairwise(tokens))}
 
 
@@ -170,7 +167,7 @@ def known_features(examples: Sequence[Example]) -> dict[str, int]:
     """Feature -> number, of those in enough texts."""
     counts: dict[str, int] = {}
     for example in examples:
-        for feature in features_of(example.text):
+        for feature in features_of(example):
             counts[feature] = counts.get(feature, 0) + 1
     kept = sorted(feature for feature, number in counts.items() if number >= MIN_TEXTS)
     return {feature: number for number, feature in enumerate(kept)}
@@ -178,7 +175,7 @@ def known_features(examples: Sequence[Example]) -> dict[str, int]:
 
 def count(examples: Sequence[Example], vocabulary: dict[str, int]) -> Counted:
     rows = [
-        [vocabulary[x] for x in features_of(example.text) if x in vocabulary]
+        [vocabulary[x] for x in features_of(example) if x in vocabulary]
         for example in examples
     ]
     texts = np.repeat(np.arange(len(rows), dtype=np.int32), [len(row) for row in rows])
@@ -187,4 +184,4 @@ def count(examples: Sequence[Example], vocabulary: dict[str, int]) -> Counted:
 
 
 if __name__ == "__main__":
-    flags.launch(main, benchmark_flags)
+    flags.launch(main, benchmark_flags, flags.column_flags)

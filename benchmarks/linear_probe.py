@@ -30,9 +30,6 @@ def benchmark_flags() -> None:
     """What to classify:"""
     absl_flags.DEFINE_string("vectors", None, "Of run_predict.py --embed: .npy, [texts, H].")
     absl_flags.DEFINE_string("train_file", None, "The labelled texts they are of.")
-    absl_flags.DEFINE_string("text_column", "text", "Column or field of the text.")
-    absl_flags.DEFINE_string("text_pair_column", None, "Not read.")
-    absl_flags.DEFINE_string("label_column", "label", "Column or field of the label.")
     absl_flags.DEFINE_float("held_out", 0.25, "Share of the texts to judge by.")
 
 
@@ -69,4 +66,4 @@ def accuracy(
 
 
 if __name__ == "__main__":
-    flags.launch(main, benchmark_flags)
+    flags.launch(main, benchmark_flags, flags.column_flags)
