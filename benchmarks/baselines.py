@@ -175,8 +175,7 @@ def known_features(examples: Sequence[Example]) -> dict[str, int]:
 
 def count(examples: Sequence[Example], vocabulary: dict[str, int]) -> Counted:
     rows = [
-        [vocabulary[x] for x in features_of(example) if x in vocabulary]
-        for example in examples
+        [vocabulary[x] for x in features_of(example) if x in vocabulary] for example in examples
     ]
     texts = np.repeat(np.arange(len(rows), dtype=np.int32), [len(row) for row in rows])
     features = np.array([x for row in rows for x in sorted(row)], np.int32)
