@@ -12,13 +12,14 @@ from bert_core.layers import Dense, Initializer, kept_by_dropout, scale_of_kept
 
 
 class SelfAttention(tf.Module):
-    """Every position reads every visible position, N heads side by side."""
+    """Positions read every visible position, N heads side by side."""
 
     compute_dtype = tf.float32  # of the products; see bert_core/compute.py
 
     def __init__(self, init: Initializer, config: BertConfig):
         super().__init__(name="attention")
         hidden = config.hidden_size
+        self._hidden_size = hidden
         self._heads, self._head_size = config.num_attention_heads, config.head_size
         self._dropout_rate = config.attention_probs_dropout_prob
         # One product for query, key and value: columns [0, H), [H, 2H), [2H, 3H).
@@ -31,28 +32,44 @@ class SelfAttention(tf.Module):
         batch_size: int,
         bias: tf.Tensor | None,
         seed: tf.Tensor | None = None,
+        readers: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """[B * S, H] -> [B * S, H]; `bias` broadcasts to the scores [B, N, S, S]."""
-        query, key, value = self._projected(x, batch_size)
+        """[B * S, H] -> [B * S, H]; `bias` broadcasts to the scores [B, N, S, S].
+
+        readers: [B * Q, H], the rows of x that read, Q of each text, where not all do:
+        then the result is theirs alone, [B * Q, H], and the scores are [B, N, Q, S].
+        """
+        query, key, value = self._projected(x, batch_size, readers)
         shape = [*tf.unstack(tf.shape(query))[:3], tf.shape(key)[2]]
         kept = kept_by_dropout(shape, self._dropout_rate, seed)
         if kept is not None:
             value *= scale_of_kept(self._dropout_rate)  # fewer numbers than probabilities
-        context = attention(query, key, value, bias, kept, self.compute_dtype)  # [B, N, S, D]
-        context = tf.transpose(context, [0, 2, 1, 3])  # [B, S, N, D]
-        return self.output(tf.reshape(context, tf.shape(x)))
+        context = attention(query, key, value, bias, kept, self.compute_dtype)  # [B, N, Q, D]
+        context = tf.transpose(context, [0, 2, 1, 3])  # [B, Q, N, D]
+        return self.output(tf.reshape(context, [-1, self._hidden_size]))
 
     def probabilities(self, x: tf.Tensor, batch_size: int, bias: tf.Tensor | None) -> tf.Tensor:
         """The attention maps [B, N, S, S]; each row sums to 1."""
         query, key, _ = self._projected(x, batch_size)
         return _probabilities(query, key, bias, self.compute_dtype)
 
-    def _projected(self, x: tf.Tensor, batch_size: int) -> list[tf.Tensor]:
-        """Scaled query, key and value, [B, N, S, D] each."""
-        qkv = tf.reshape(self.qkv(x), [batch_size, -1, 3, self._heads, self._head_size])
-        query, key, value = tf.unstack(tf.transpose(qkv, [2, 0, 3, 1, 4]))
+    def _projected(
+        self, x: tf.Tensor, batch_size: int, readers: tf.Tensor | None = None
+    ) -> list[tf.Tensor]:
+        """Scaled query [B, N, Q, D], then key and value, [B, N, S, D] each."""
+        if readers is None:
+            query, key, value = self._by_head(self.qkv(x), batch_size, 3)
+        else:
+            hidden = self._hidden_size
+            (query,) = self._by_head(self.qkv.columns(readers, 0, hidden), batch_size, 1)
+            key, value = self._by_head(self.qkv.columns(x, hidden, 3 * hidden), batch_size, 2)
         # Scaling the query, S * D numbers a head, is cheaper than the S * S scores.
         return [query * (1.0 / math.sqrt(self._head_size)), key, value]
+
+    def _by_head(self, x: tf.Tensor, batch_size: int, count: int) -> list[tf.Tensor]:
+        """[B * S, count * H] -> `count` of [B, N, S, D]."""
+        x = tf.reshape(x, [batch_size, -1, count, self._heads, self._head_size])
+        return tf.unstack(tf.transpose(x, [2, 0, 3, 1, 4]))
 
 
 def attention(
@@ -63,11 +80,12 @@ def attention(
     kept: tf.Tensor | None = None,
     dtype: tf.DType = tf.float32,
 ) -> tf.Tensor:
-    """(softmax(query key^T + bias) * kept) value, [B, N, S, D] like the first three.
+    """(softmax(query key^T + bias) * kept) value, [B, N, Q, D] like the query.
 
-    kept: bool [B, N, S, S], or None for all. Bias and kept have no gradient.
+    key, value: [B, N, S, D].
+    kept: bool [B, N, Q, S], or None for all. Bias and kept have no gradient.
     dtype: of the products; all between them is float32.
-    The others' reads arrays [B, N, S, S] fewer times than TensorFlow's own: what the
+    The others' reads arrays [B, N, Q, S] fewer times than TensorFlow's own: what the
     gradient of softmax subtracts, each row's sum of probability times its gradient, is
     the context times its gradient (Dao et al. 2022, https://arxiv.org/abs/2205.14135,
     appendix B.2).
@@ -109,7 +127,7 @@ def _scores_gradient(
 def _probabilities(
     query: tf.Tensor, key: tf.Tensor, bias: tf.Tensor | None, dtype: tf.DType
 ) -> tf.Tensor:
-    scores = product(query, key, dtype, transpose_b=True)  # [B, N, S, S]
+    scores = product(query, key, dtype, transpose_b=True)  # [B, N, Q, S]
     return tf.nn.softmax(scores if bias is None else scores + bias)
 
 
@@ -121,13 +139,17 @@ def padding_bias(input_mask: tf.Tensor) -> tf.Tensor:
     return (1.0 - tf.cast(input_mask, tf.float32))[:, tf.newaxis, tf.newaxis, :] * -1e9
 
 
-def alibi_bias(slopes: tuple[float, ...], seq_length: int) -> tf.Tensor:
-    """-slope * |i - j| for each head, [1, N, S, S].
+def alibi_bias(
+    slopes: tuple[float, ...], seq_length: int, positions: tf.Tensor | None = None
+) -> tf.Tensor:
+    """-slope * |i - j| for each head, [1, N, S, S], or [B, N, Q, S] for i in `positions`.
 
     Press et al. 2021, https://arxiv.org/abs/2108.12409, with |i - j| for i - j since
-    BERT looks both ways.
+    BERT looks both ways. positions: int32 [B, Q].
     """
-    position = tf.range(seq_length)
-    distance = tf.abs(position[:, tf.newaxis] - position[tf.newaxis, :])  # [S, S]
-    steepness = tf.constant(slopes)[tf.newaxis, :, tf.newaxis, tf.newaxis]
+    every = tf.range(seq_length)
+    if positions is None:
+        positions = every[tf.newaxis]
+    distance = tf.abs(positions[:, tf.newaxis, :, tf.newaxis] - every)  # [B, 1, Q, S]
+    steepness = tf.constant(slopes)[:, tf.newaxis, tf.newaxis]  # [N, 1, 1]
     return -steepness * tf.cast(distance, tf.float32)

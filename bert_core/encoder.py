@@ -55,12 +55,18 @@ class Block(tf.Module):
         batch_size: int,
         bias: tf.Tensor | None,
         seed: tf.Tensor | None,
+        rows: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """[B * S, H] -> [B * S, H]."""
+        """[B * S, H] -> [B * S, H].
+
+        rows: int32 [B * Q], Q of each text, where only theirs is wanted; then [B * Q, H].
+        """
         seeds = [None if seed is None else fold_in(seed, place) for place in range(3)]
-        attended = self.attention(x, batch_size, bias, seeds[0])
+        readers = None if rows is None else tf.gather(x, rows)
+        attended = self.attention(x, batch_size, bias, seeds[0], readers)
+        x = x if readers is None else readers
         x = self.attention_norm(x + dropout(attended, self._dropout_rate, seeds[1]))
-        fed = self.output(self._activation(self.intermediate(x)))  # through [B * S, F]
+        fed = self.output(self._activation(self.intermediate(x)))  # through [B * Q, F]
         return self.output_norm(x + dropout(fed, self._dropout_rate, seeds[2]))
 
 
@@ -81,16 +87,18 @@ class Encoder(tf.Module):
         input_mask: tf.Tensor | None = None,
         segment_ids: tf.Tensor | None = None,
         seed: tf.Tensor | None = None,
+        positions: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """[B, S] int32 -> [B * S, H] float32; long texts in windows, if the config says so.
 
         input_mask: [B, S], 1 for a token, 0 for padding; None where nothing is padded.
         segment_ids: [B, S]; None where all is segment 0.
         seed: int32 [2] for dropout, None for none.
+        positions: int32 [B, Q], where no others are wanted; then [B * Q, H], row after row.
         """
         window, (batch_size, seq_length) = self.config.attention_window, shape_of(input_ids)
         if not window or (isinstance(seq_length, int) and seq_length <= window):
-            return self.hidden_states(input_ids, input_mask, segment_ids, seed)[-1]
+            return self.hidden_states(input_ids, input_mask, segment_ids, seed, positions)[-1]
         if input_mask is None:
             input_mask = tf.ones_like(input_ids)
         count = num_windows(seq_length, window)
@@ -99,7 +107,8 @@ class Encoder(tf.Module):
             for x in (input_ids, input_mask, segment_ids)
         )
         states = self.hidden_states(input_ids, input_mask, segment_ids, seed)
-        return joined(states[-1], batch_size, seq_length)
+        x = joined(states[-1], batch_size, seq_length)
+        return x if positions is None else tf.gather(x, flat(positions, seq_length))
 
     def hidden_states(
         self,
@@ -107,8 +116,14 @@ class Encoder(tf.Module):
         input_mask: tf.Tensor | None = None,
         segment_ids: tf.Tensor | None = None,
         seed: tf.Tensor | None = None,
+        positions: tf.Tensor | None = None,
     ) -> list[tf.Tensor]:
-        """The embeddings and the output of each block, [B * S, H] each."""
+        """The embeddings and the output of each block, [B * S, H] each.
+
+        positions: int32 [B, Q], where no others of the last block are wanted; then its
+        output is [B * Q, H]. It still reads all positions, but its queries, its output and
+        its feed-forward layer, most of a block's work, are theirs alone.
+        """
         batch_size, seq_length = shape_of(input_ids)
         bias = self.attention_bias(seq_length, input_mask)
         # Place 0 is the embeddings, place i the i-th block.
@@ -117,8 +132,12 @@ class Encoder(tf.Module):
             for place in range(len(self.layers) + 1)
         ]
         states = [self.embeddings(input_ids, segment_ids, seeds[0])]
+        rows = None
         for layer, layer_seed in zip(self.layers, seeds[1:], strict=True):
-            states.append(self._block(layer, states[-1], batch_size, bias, layer_seed))
+            if layer is self.layers[-1] and positions is not None:
+                rows = flat(positions, seq_length)
+                bias = self.attention_bias(seq_length, input_mask, positions)
+            states.append(self._block(layer, states[-1], batch_size, bias, layer_seed, rows))
         return states
 
     def _block(
@@ -128,20 +147,32 @@ class Encoder(tf.Module):
         batch_size: int,
         bias: tf.Tensor | None,
         seed: tf.Tensor | None,
+        rows: tf.Tensor | None,
     ) -> tf.Tensor:
         """A block's output; without a seed there is no gradient to compute it again for."""
         if seed is None or not self.recompute:
-            return layer(x, batch_size, bias, seed)
-        return recomputed(lambda x, seed: layer(x, batch_size, bias, seed), x, seed)
+            return layer(x, batch_size, bias, seed, rows)
+        return recomputed(lambda x, seed: layer(x, batch_size, bias, seed, rows), x, seed)
 
-    def attention_bias(self, seq_length: int, input_mask: tf.Tensor | None) -> tf.Tensor | None:
-        """What all blocks add to their attention scores, computed once a call."""
+    def attention_bias(
+        self,
+        seq_length: int,
+        input_mask: tf.Tensor | None,
+        positions: tf.Tensor | None = None,
+    ) -> tf.Tensor | None:
+        """What blocks add to their attention scores, of all positions or of `positions`."""
         biases = []
         if input_mask is not None:
             biases.append(padding_bias(input_mask))
         if self.config.alibi_slopes:
-            biases.append(alibi_bias(self.config.alibi_slopes, seq_length))
+            biases.append(alibi_bias(self.config.alibi_slopes, seq_length, positions))
         return sum(biases[1:], biases[0]) if biases else None
+
+
+def flat(positions: tf.Tensor, seq_length: int) -> tf.Tensor:
+    """Positions [B, Q] in texts of S tokens -> rows [B * Q] of [B * S, H]."""
+    row_starts = tf.range(tf.shape(positions)[0])[:, tf.newaxis] * seq_length  # [B, 1]
+    return tf.reshape(positions + row_starts, [-1])
 
 
 def shape_of(x: tf.Tensor) -> list[int]:

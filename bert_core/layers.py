@@ -55,6 +55,12 @@ class Dense(tf.Module):
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
         return product(x, self.kernel, self.compute_dtype) + self.bias
 
+    def columns(self, x: tf.Tensor, start: int, stop: int) -> tf.Tensor:
+        """Columns [start, stop) of x W + b."""
+        return (
+            product(x, self.kernel[:, start:stop], self.compute_dtype) + self.bias[start:stop]
+        )
+
 
 class LayerNorm(tf.Module):
     """(x - mean) / sqrt(variance + eps) * gamma + beta over the last axis.

@@ -58,12 +58,10 @@ class MaskedLanguageModel(tf.Module):
     def _masked_vectors(
         self, batch: MlmBatch, seed: tf.Tensor | None, input_mask: tf.Tensor | None = None
     ) -> tf.Tensor:
-        """[B * P, H]: the head's product is over V columns, so it is made for the
-        masked positions only."""
-        x = self.encoder(batch.input_ids, input_mask, seed=seed)  # [B * S, H]
-        batch_size, seq_length = tf.unstack(tf.shape(batch.input_ids))
-        row_starts = tf.range(batch_size)[:, tf.newaxis] * seq_length  # [B, 1]
-        return tf.gather(x, tf.reshape(batch.masked_lm_positions + row_starts, [-1]))
+        """[B * P, H]: the head, and most of the last block, are computed for the masked
+        positions only."""
+        positions = batch.masked_lm_positions
+        return self.encoder(batch.input_ids, input_mask, seed=seed, positions=positions)
 
 
 class TextModel(tf.Module):

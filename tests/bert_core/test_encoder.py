@@ -86,6 +86,41 @@ def check_hidden_states(mode, config):
     np.testing.assert_array_equal(model(*inputs), model.hidden_states(*inputs)[-1])
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_the_last_block_for_some_positions(mode):
+    """Values and gradients are those of these rows of the whole, whatever else is there."""
+    config = small_config(alibi_slopes=(1.0, 0.3, 0.0), attention_window=0)
+    model = Encoder(INIT, config)
+    parameters, inputs = randomise(model), random_inputs(config)
+    positions = np.array([[0, 3, 8], [5, 0, 5], [1, 0, 1], [0, 0, 0]], np.int32)
+    weights = np.random.default_rng(0).standard_normal((12, 15)).astype(np.float32)
+
+    def with_gradients(vectors):
+        with tf.GradientTape() as tape:
+            x = vectors()
+            loss = tf.reduce_sum(x * weights)
+        gradients = tape.gradient(loss, model.trainable_variables)
+        return x, [tf.convert_to_tensor(g) for g in gradients]
+
+    x, gradients = MODES[mode](
+        lambda: with_gradients(lambda: model(*inputs, positions=positions))
+    )()
+    expected = oracles.hidden_states(parameters, architecture(config), *inputs)[-1]
+    assert_close(x, np.take_along_axis(expected, positions[:, :, None], 1).reshape(12, 15))
+    rows = (np.arange(4)[:, None] * 9 + positions).reshape(-1)
+    _, whole = with_gradients(lambda: tf.gather(model(*inputs), rows))
+    for gradient, right in zip(gradients, whole, strict=True):
+        assert_close(gradient, right, 1e-4)
+
+
+def test_some_positions_of_windows():
+    config = small_config(attention_window=4)
+    model, inputs = Encoder(INIT, config), random_inputs(config)
+    randomise(model)
+    some = model(*inputs, positions=np.array([[8], [5], [1], [0]], np.int32))
+    np.testing.assert_array_equal(some, tf.gather(model(*inputs), [8, 14, 19, 27]))
+
+
 def test_what_is_left_out_is_all_visible_and_segment_0():
     config = small_config()
     model = Encoder(INIT, config)

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from bert_core.losses import cross_entropy, squared_error, tied_cross_entropy
 from tests import oracles
-from tests.small_bert import MODES, assert_close
+from tests.small_bert import MODES, TOLERANCE, assert_close
 
 
 @pytest.mark.parametrize("mode", ["eager", "function"])
@@ -74,7 +74,8 @@ def test_tied_cross_entropy_is_the_plain_one_with_its_gradients(mode, spread):
     wanted = values(plain, *inputs)
     got = MODES[mode](lambda *inputs: values(tied, *inputs))(*inputs)
     for one, other in zip(got, wanted, strict=True):
-        assert_close(one, other)
+        # A sum in the thousands is within a few of its last bits, not within 1e-5.
+        assert_close(one, other, TOLERANCE * max(1.0, 0.1 * np.abs(other).max()))
 
 
 def test_tied_cross_entropy_of_logits_beyond_exp():

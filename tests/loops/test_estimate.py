@@ -19,10 +19,15 @@ CONFIG = BertConfig(
 def test_flops_product_by_product() -> None:
     """A product [m, k] x [k, n] is 2 m k n, and three times that with its gradients."""
     batch, length, masked = 2, 16, 3
-    rows = batch * length
-    layer = [(rows, 64, 64)] * 4 + [(rows, 64, 96), (rows, 96, 64)]
-    layer += [(length, 16, length), (length, length, 16)] * 4 * batch  # heads of 16
-    products = layer * 3 + [(batch * masked, 64, 64), (batch * masked, 64, 1000)]
+
+    def layer(readers: int) -> list[tuple[int, int, int]]:
+        """Key and value of all positions; query, output and feed-forward of the readers."""
+        products = [(batch * length, 64, 64)] * 2 + [(batch * readers, 64, 64)] * 2
+        products += [(batch * readers, 64, 96), (batch * readers, 96, 64)]
+        return products + [(readers, 16, length), (readers, length, 16)] * 4 * batch
+
+    products = layer(length) * 2 + layer(masked)  # heads of 16
+    products += [(batch * masked, 64, 64), (batch * masked, 64, 1000)]
     expected = sum(6 * m * k * n for m, k, n in products)
     assert training_flops(CONFIG, batch, length, masked) == expected
 
