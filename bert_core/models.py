@@ -80,8 +80,14 @@ class TextModel(tf.Module):
     ) -> tf.Tensor:
         """[B, C]."""
         encoder_seed, pool_seed = _two_seeds(seed)
-        x = self.encoder(batch.input_ids, batch.input_mask, batch.segment_ids, encoder_seed)
-        pooled = self.pooler(x, batch.input_mask)
+        pooled_mask, positions = batch.input_mask, None
+        if self.config.pooling == "cls":  # nothing reads the last block's other positions
+            pooled_mask = pooled_mask[:, :1]
+            positions = tf.zeros_like(pooled_mask)
+        x = self.encoder(
+            batch.input_ids, batch.input_mask, batch.segment_ids, encoder_seed, positions
+        )
+        pooled = self.pooler(x, pooled_mask)
         return self.output(dropout(pooled, self.config.hidden_dropout_prob, pool_seed))
 
 
