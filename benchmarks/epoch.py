@@ -7,7 +7,9 @@ Counts useful tokens a second: of the text, neither padding nor [CLS] nor [SEP].
 project reads its token store, packs, masks, logs and saves as run_pretrain.py does. The
 peers are fed as usual: a document a row, cut or padded to --seq_length, masked anew each
 time by their own layer or collator, from token ids that lie ready, no log, no checkpoint.
-L2 H128, the project's vocabulary, --batch_size rows for all; in turns, see peers.py.
+What is packed is not bound to a document's length: the project's rows have
+--packed_length tokens, and as many more of them make the same tokens a step.
+L2 H128, the project's vocabulary for all; in turns, see peers.py.
 
 Then what the loop costs beside its step: its seconds over those of as many steps on a
 ready batch, half of them before and half after; and by parts, which are less noisy. A
@@ -41,8 +43,9 @@ CHECKPOINT_STEPS = 500
 @flags.group
 def benchmark_flags() -> None:
     """What to measure:"""
-    absl_flags.DEFINE_integer("seq_length", 256, "Tokens a row.")
-    absl_flags.DEFINE_integer("batch_size", 32, "Rows a step.")
+    absl_flags.DEFINE_integer("seq_length", 256, "Tokens a row of the peers.")
+    absl_flags.DEFINE_integer("batch_size", 32, "Rows a step of the peers.")
+    absl_flags.DEFINE_integer("packed_length", 128, "Tokens a row of the project.")
     absl_flags.DEFINE_integer("steps", 50, "Steps of the project in a turn.")
     absl_flags.DEFINE_float("dropout", 0.0, "Dropout rate of all.")
     absl_flags.DEFINE_list("only", [], "Words; peers whose name has one. Unset: all.")
@@ -81,8 +84,8 @@ def job_of(directory: Path) -> dict[str, Any]:
             f"--document_boundary={values.document_boundary}",
             f"--cache_dir={values.cache_dir}",
             f"--output_dir={run}",
-            f"--seq_length={values.seq_length}",
-            f"--batch_size={values.batch_size}",
+            f"--seq_length={values.packed_length}",
+            f"--batch_size={values.batch_size * values.seq_length // values.packed_length}",
             f"--dropout={values.dropout}",
             f"--num_threads={values.num_threads}",
             "--num_train_steps=1000000",

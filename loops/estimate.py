@@ -10,8 +10,8 @@ from loops.console import format_seconds
 from loops.length import num_steps
 from loops.options import LengthOptions
 
-# Steps reach 47 to 75% of the speed of the matrix products, the larger share when the
-# model is larger (docs/performance.md).
+# Steps reach 57 to 86% of the speed of the matrix products, the larger share when the model
+# is larger, and less where memory is slow beside the processor (docs/performance.md).
 ASSUMED_SHARE = 0.5
 
 
