@@ -83,7 +83,13 @@ def classifiers(
         run("run_predict.py", f"--checkpoint={runs_of(first)[0]}", *guess)
     classify += [f"--guessed_file={guessed}", *options.student]
     if budget:
-        left = budget.minutes_of_student((time.monotonic() - started) / 60)
+        gone = (time.monotonic() - started) / 60
+        if gone >= budget.student_minutes:
+            print(
+                f"warning: guessing took {gone:.1f} minutes of --student_minutes="
+                f"{budget.student_minutes}, so that the student takes a few steps only; give more"
+            )
+        left = budget.minutes_of_student(gone)
         classify.append(f"--max_minutes={recorded_minutes(student) or round(left, 2)}")
     run(*classify, f"--output_dir={student}")
     return [first, student]

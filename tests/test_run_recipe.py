@@ -166,6 +166,20 @@ def test_guessing_eats_of_the_minutes_of_the_student(
     assert again.named("run_finetune.py")[1] == student
 
 
+def test_no_minutes_left_for_the_student_is_said(
+    output_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    Programs(monkeypatch, Budget(90.0, 12.0, 16.0), student=("--c=3",))
+    run_recipe.main()
+    assert "warning" not in capsys.readouterr().out
+    for guesses in (output_dir / "runs").glob("*_guessed.jsonl"):
+        guesses.unlink()
+    Programs(monkeypatch, Budget(90.0, 12.0, 14.0), student=("--c=3",))
+    run_recipe.main()
+    said = "guessing took 15.0 minutes of --student_minutes=14.0"
+    assert capsys.readouterr().out.count(said) == 2  # and from random weights
+
+
 def test_a_student_needs_texts_without_labels(
     output_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
