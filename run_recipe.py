@@ -19,7 +19,7 @@ from typing import Any
 
 import flags
 from bert_core.errors import UserError
-from loops.recipe_options import RecipeOptions
+from loops.recipe_options import LEAST_MINUTES, RecipeOptions
 
 PARTS = ("data", "cache", "runs")
 LEARNED = ("", ", with guessed labels as well")  # by the runs of `classifiers`
@@ -83,14 +83,16 @@ def classifiers(
         run("run_predict.py", f"--checkpoint={runs_of(first)[0]}", *guess)
     classify += [f"--guessed_file={guessed}", *options.student]
     if budget:
-        gone = (time.monotonic() - started) / 60
-        if gone >= budget.student_minutes:
-            print(
-                f"warning: guessing took {gone:.1f} minutes of --student_minutes="
-                f"{budget.student_minutes}, so that the student takes a few steps only; give more"
-            )
-        left = budget.minutes_of_student(gone)
-        classify.append(f"--max_minutes={recorded_minutes(student) or round(left, 2)}")
+        minutes = recorded_minutes(student)
+        if minutes is None:
+            gone = (time.monotonic() - started) / 60
+            minutes = round(budget.minutes_of_student(gone), 2)
+            if gone > budget.student_minutes - LEAST_MINUTES:
+                print(
+                    f"warning: guessing took {gone:.1f} of --student_minutes="
+                    f"{budget.student_minutes}; the student takes a few steps only, give more"
+                )
+        classify.append(f"--max_minutes={minutes}")
     run(*classify, f"--output_dir={student}")
     return [first, student]
 

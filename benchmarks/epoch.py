@@ -7,8 +7,8 @@ Counts useful tokens a second: of the text, neither padding nor [CLS] nor [SEP].
 project reads its token store, packs, masks, logs and saves as run_pretrain.py does. The
 peers are fed as usual: a document a row, cut or padded to --seq_length, masked anew each
 time by their own layer or collator, from token ids that lie ready, no log, no checkpoint.
-What is packed is not bound to a document's length: the project's rows have
---packed_length tokens, and as many more of them make the same tokens a step.
+Packed rows need not be as long as a document: the project's have --packed_length tokens,
+and there are as many more of them as make the same tokens a step.
 L2 H128, the project's vocabulary for all; in turns, see peers.py.
 
 Then what the loop costs beside its step: its seconds over those of as many steps on a
@@ -32,6 +32,7 @@ import flags
 from benchmarks import peers
 from benchmarks.turns import Contestant
 from bert_core.config import preset
+from bert_core.errors import UserError
 from loops import startup
 
 HERE = Path(__file__).resolve().parent
@@ -53,6 +54,12 @@ def benchmark_flags() -> None:
 
 def main() -> None:
     flags.corpus_options()  # a mistake shows before any work
+    values = flags.FLAGS
+    if values.batch_size * values.seq_length % values.packed_length:
+        raise UserError(
+            f"--packed_length={values.packed_length}: must divide --batch_size times "
+            f"--seq_length, {values.batch_size * values.seq_length}"
+        )
     names = [n for n in peers.CONTESTANTS if n not in peers.OWN and peers.wanted(n)]
     pythons = [peers.python_of(peers.CONTESTANTS[name][1]) for name in names]
     contestants = [Contestant(peers.OURS, [sys.executable, HERE / "own_epoch.py"])]

@@ -67,7 +67,7 @@ class SelfAttention(tf.Module):
         return [query * (1.0 / math.sqrt(self._head_size)), key, value]
 
     def _by_head(self, x: tf.Tensor, batch_size: int, count: int) -> list[tf.Tensor]:
-        """[B * S, count * H] -> `count` of [B, N, S, D]."""
+        """[B * S, count * H] -> `count` of [B, N, S, D]; S may be Q."""
         x = tf.reshape(x, [batch_size, -1, count, self._heads, self._head_size])
         return tf.unstack(tf.transpose(x, [2, 0, 3, 1, 4]))
 

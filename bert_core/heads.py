@@ -35,7 +35,7 @@ class Pooler(tf.Module):
         self.dense = Dense(init, config.hidden_size, config.hidden_size, "dense")
 
     def __call__(self, x: tf.Tensor, input_mask: tf.Tensor) -> tf.Tensor:
-        """[B * S, H] -> [B, H]."""
+        """[B * S, H] -> [B, H]; S may be 1."""
         return tf.tanh(self.dense(_rows(x, input_mask)[:, 0]))
 
 

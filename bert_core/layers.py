@@ -1,7 +1,8 @@
 """The small parts: initial values, dense, LayerNorm, activations, dropout.
 
-Activations travel flat as [M, H] with M = B * S: a 3-D product against a 2-D weight
-becomes a batched product whose weight gradient is materialised once an example.
+Activations travel flat as [M, H] with M = B * S (or B * Q, where only Q positions are
+wanted): a 3-D product against a 2-D weight becomes a batched product whose weight
+gradient is materialised once an example.
 
 A `seed` is an int32 tensor [2], or None where nothing random is wanted. Randomness
 is a pure function of it: `fold_in(seed, place)` gives each place its own.

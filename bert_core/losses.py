@@ -38,9 +38,9 @@ def tied_cross_entropy(
 
     x: [M, H]; embeddings: [V, H]; bias: [V]; labels: [M] int32; weights: [M] float32.
     dtype: of the products with the embeddings; all else is float32.
-    Two arrays [M, V] are made, logits and probabilities; left to itself TensorFlow
-    makes four, and the step is a fifth slower (docs/performance.md). Differentiable
-    once, in the loss.
+    Two arrays [M, V] are made, logits and probabilities (with a V of `_off_pages`); left
+    to itself TensorFlow makes four, and the step is a fifth slower
+    (docs/performance.md). Differentiable once, in the loss.
     """
 
     @tf.custom_gradient

@@ -15,7 +15,8 @@ Block = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def recomputed(block: Block, x: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """block(x, seed), [B * S, H] like x; `block` must give the same when called again."""
+    """block(x, seed), [M, H], perhaps of fewer rows than x; `block` must give the same when
+    called again."""
 
     @tf.custom_gradient
     def run(x: tf.Tensor, seed: tf.Tensor) -> Any:

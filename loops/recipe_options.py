@@ -6,6 +6,7 @@ from bert_core.errors import UserError
 
 # Of the minutes left for steps; the rest goes to starting, evaluating and saving.
 SHARE_OF_STEPS = 0.95
+LEAST_MINUTES = 0.1  # of a student, whatever guessing took
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Budget:
 
         Never nothing: on a machine too slow for both, the student takes a few steps.
         """
-        return SHARE_OF_STEPS * max(self.student_minutes - gone, 0.1)
+        return SHARE_OF_STEPS * max(self.student_minutes - gone, LEAST_MINUTES)
 
 
 @dataclasses.dataclass(frozen=True)

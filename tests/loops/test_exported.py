@@ -43,9 +43,9 @@ def classes_of(model: Classifier, pairs: list[str] | None) -> np.ndarray:
     return tf.nn.softmax(model.logits(batch)).numpy()
 
 
-@pytest.mark.parametrize("has_pairs", [False, True])
-def test_classes(tmp_path: Path, has_pairs: bool) -> None:
-    model = Classifier(small_config(pooling="mean"), 3)
+@pytest.mark.parametrize(("has_pairs", "pooling"), [(False, "mean"), (True, "cls")])
+def test_classes(tmp_path: Path, has_pairs: bool, pooling: str) -> None:
+    model = Classifier(small_config(pooling=pooling), 3)
     randomise(model)
     to_batch = TextBatcher(TOKENIZER, OPTIONS)
     labels = ["näh", "so so", "yes"]
@@ -70,6 +70,7 @@ def test_words_for_masks(tmp_path: Path) -> None:
     texts = ["a [MASK] b [MASK] c", "none", "[MASK]"]
     found = {name: value.numpy() for name, value in fill(text=tf.constant(texts)).items()}
     assert found["words"].shape == found["probabilities"].shape == (3, 2, 4)
+    assert fill(text=tf.constant(["none"]))["words"].shape == (1, 0, 4)
     for row, text in enumerate(texts):
         masks = text.count("[MASK]")
         if masks:

@@ -12,11 +12,12 @@ from tests.small_bert import randomise, small_config
 PAD, SEP = 0, 3
 
 
-@pytest.fixture(scope="module")
-def model() -> Classifier:
+@pytest.fixture(scope="module", params=["mean", "cls"])
+def model(request: pytest.FixtureRequest) -> Classifier:
     slopes = (1.0, 0.5, 0.1)
     model = Classifier(
-        small_config(hidden_size=48, vocab_size=90, alibi_slopes=slopes, pooling="mean"), 3
+        small_config(hidden_size=48, vocab_size=90, alibi_slopes=slopes, pooling=request.param),
+        3,
     )
     randomise(model, scale=0.15)
     return model
