@@ -2,8 +2,8 @@
 
 Chen et al. 2016, https://arxiv.org/abs/1604.06174, section 4: of each block only what
 enters it is kept until the gradient is due; then the rest is computed again.
-`tf.recompute_grad` does likewise, but cannot take gradients that come in rows, as that
-of the gathered masked positions does.
+`tf.recompute_grad` does likewise, but cannot take gradients that come in rows, as they do
+where a model gathers positions of the last block.
 """
 
 from collections.abc import Callable
