@@ -46,7 +46,9 @@ def benchmark_flags() -> None:
     """What to measure:"""
     absl_flags.DEFINE_integer("seq_length", 256, "Tokens a row of the peers.")
     absl_flags.DEFINE_integer("batch_size", 32, "Rows a step of the peers.")
-    absl_flags.DEFINE_integer("packed_length", 128, "Tokens a row of the project.")
+    absl_flags.DEFINE_integer(
+        "packed_length", 128, "Tokens a row of the project.", lower_bound=3
+    )
     absl_flags.DEFINE_integer("steps", 50, "Steps of the project in a turn.")
     absl_flags.DEFINE_float("dropout", 0.0, "Dropout rate of all.")
     absl_flags.DEFINE_list("only", [], "Words; peers whose name has one. Unset: all.")

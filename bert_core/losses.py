@@ -77,7 +77,7 @@ def _off_pages(embeddings: tf.Tensor, bias: tf.Tensor) -> tuple[tf.Tensor, tf.Te
     """Both with tokens of probability 0 behind V, where V is a multiple of 1024.
 
     Numbers a multiple of 4 KB apart share few places of the cache, and a product that
-    reads an array [M, V] by columns then takes twice as long.
+    reads an array [M, V] by columns then takes about twice as long (docs/performance.md).
     """
     if embeddings.shape[0] % 1024:
         return embeddings, bias

@@ -10,7 +10,7 @@ from loops.console import format_seconds
 from loops.length import num_steps
 from loops.options import LengthOptions
 
-# Steps reach 57 to 86% of the speed of the matrix products, the larger share when the model
+# Steps reach 60 to 86% of the speed of the matrix products, the larger share when the model
 # is larger, and less where memory is slow beside the processor (docs/performance.md).
 ASSUMED_SHARE = 0.5
 

@@ -83,7 +83,7 @@ def test_what_fails_on_apples_gpu_is_in_no_step() -> None:
 def test_gradients_are_float32s_to_the_precision(kind: str, precision: str) -> None:
     values, right_values = gradients_of(kind, precision)[0], gradients_of(kind)[0]
     # Of a gradient's norm; 0.062 was seen where bfloat16 is computed without instructions.
-    tolerance = {"bfloat16": 0.1, "float16": 0.01}[precision]
+    tolerance = {"bfloat16": 0.1, "float16": 0.004}[precision]
     for mine, right in zip(values, right_values, strict=True):
         assert mine.dtype == np.float32
         assert np.linalg.norm(mine - right) <= tolerance * np.linalg.norm(right) + 1e-4

@@ -89,7 +89,7 @@ def check_hidden_states(mode, config):
 @pytest.mark.parametrize("mode", MODES)
 def test_the_last_block_for_some_positions(mode):
     """Values and gradients are those of these rows of the whole, whatever else is there."""
-    config = small_config(alibi_slopes=(1.0, 0.3, 0.0), attention_window=0)
+    config = small_config(alibi_slopes=(1.0, 0.3, 0.0))
     model = Encoder(INIT, config)
     parameters, inputs = randomise(model), random_inputs(config)
     positions = np.array([[0, 3, 8], [5, 0, 5], [1, 0, 1], [0, 0, 0]], np.int32)
