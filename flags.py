@@ -44,6 +44,7 @@ from loops.use_options import (
 from pipelines import options
 
 FLAGS = flags.FLAGS
+WIDEST_SMALL = 512  # H of a model that auto gives what helps small ones
 
 
 def launch(
@@ -284,6 +285,12 @@ def model_flags() -> None:
         "alibi: steep distance penalties in attention, so that a small model leaves the "
         "unigram plateau; none: faithful BERT; auto: alibi for tiny to medium.",
     )
+    flags.DEFINE_string(
+        "word_init",
+        "auto",
+        "cooccurrence: word embeddings begin as vectors counted in the corpus; random: as "
+        "BERT's; auto: cooccurrence up to a width of 512.",
+    )
     flags.DEFINE_float("dropout", 0.0, "Dropout in pretraining; with little text try 0.1.")
 
 
@@ -299,7 +306,7 @@ def model_config(vocab_size: int | None, seq_length: int) -> bert_config.BertCon
     path = _path("model_config")
     if path is None:
         config = bert_config.preset(FLAGS.model, expected)
-        small = config.hidden_size <= 512
+        small = config.hidden_size <= WIDEST_SMALL
         locality = ("alibi" if small else "none") if locality == "auto" else locality
     else:
         config = bert_config.read_config(path, expected)
@@ -308,6 +315,17 @@ def model_config(vocab_size: int | None, seq_length: int) -> bert_config.BertCon
         config = dataclasses.replace(config, alibi_slopes=slopes)
     config.check_length(seq_length, "--seq_length")
     return with_dropout(config)
+
+
+def word_init(hidden_size: int) -> str:
+    """ "cooccurrence" or "random", for a model of that width that begins anew."""
+    if FLAGS.word_init not in ("auto", "cooccurrence", "random"):
+        raise UserError(
+            f"--word_init={FLAGS.word_init}: must be one of auto, cooccurrence, random"
+        )
+    if FLAGS.word_init != "auto":
+        return FLAGS.word_init
+    return "cooccurrence" if hidden_size <= WIDEST_SMALL else "random"
 
 
 def with_dropout(config: bert_config.BertConfig) -> bert_config.BertConfig:
@@ -339,6 +357,7 @@ def start_of_phase() -> Path | None:
             "model",
             "model_config",
             "locality",
+            "word_init",
             "vocab_file",
             "vocab_size",
             "lower_case",

@@ -14,6 +14,7 @@ The same command again goes on where a stopped run was. Watch it with
 import dataclasses
 import json
 import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def main() -> None:
 
     if start is None:
         # Made again once the vocabulary is known; here so that a mistake shows early.
-        flags.model_config(None, mlm.seq_length)
+        flags.word_init(flags.model_config(None, mlm.seq_length).hidden_size)
     else:
         store_options = vocabulary_of(start, store_options)
     written = {"cache_dir": store_options.cache_dir}
@@ -109,6 +110,7 @@ def pretrain(
     output_dir: Path, prepared: Any, mlm: Any, start: Path | None, replicas: Any
 ) -> None:
     """Trains in a run directory on a prepared corpus, and draws the curves."""
+    from loops.checkpoints import marked_steps
     from loops.follower import follow
     from loops.pretraining import report
     from loops.run_directory import RunDirectory
@@ -120,6 +122,8 @@ def pretrain(
     if not replicas.team.is_chief:
         return follow(planned)
     run = RunDirectory(output_dir)
+    if planned.record.get("word_init") == "cooccurrence" and not marked_steps(run.checkpoints):
+        begin_words(planned.model, prepared, mlm.seed)
     session = open_session(run, planned)
     train(session, Evaluation(session, prepared, mlm))
     report(session, prepared.store.split("train").statistics.unigram_entropy)
@@ -149,6 +153,19 @@ def model_and_source(vocabulary: Any, mlm: Any, start: Path | None) -> tuple[Any
         encode = Tokenizer(vocabulary).encode
         say("\n".join(extension_lines(vocabulary, earlier.vocab_size, encode)))
     return model, str(loaded.where)
+
+
+def begin_words(model: Any, prepared: Any, seed: int) -> None:
+    """Adds to the word embeddings' random values what the corpus says of each token."""
+    from pipelines.word_vectors import word_vectors
+
+    started = time.monotonic()
+    word, sep_id = model.encoder.embeddings.word, prepared.vocabulary.sep_id
+    vocab_size, hidden_size = word.shape
+    stream = prepared.store.split("train")
+    vectors = word_vectors(stream, vocab_size, hidden_size, sep_id, seed)
+    word.assign(word.numpy() + vectors)
+    say(f"word embeddings begin as co-occurrence says ({time.monotonic() - started:.0f} s)")
 
 
 def plan(prepared: Any, mlm: Any, start: Path | None, replicas: Any) -> Any:
@@ -184,6 +201,7 @@ def plan(prepared: Any, mlm: Any, start: Path | None, replicas: Any) -> Any:
             "model": dataclasses.asdict(model.config),
             "mlm": dataclasses.asdict(mlm),
             "init_checkpoint": source,
+            **({} if start else {"word_init": flags.word_init(model.config.hidden_size)}),
             "vocabulary": vocabulary.sha256,
             "corpus": prepared.fingerprint,
             "dev_fraction": prepared.store.manifest["dev_fraction"],

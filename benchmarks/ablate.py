@@ -46,7 +46,11 @@ class Row(NamedTuple):
 TWO_HEADS = {"num_attention_heads": 2}
 ROWS = {
     "the recipe": Row(),
-    "slopes: none (faithful BERT)": Row({"alibi_slopes": []}),
+    "words: random": Row({}, {"word_init": "random"}),
+    "slopes: none": Row({"alibi_slopes": []}),
+    "slopes: none, words: random (faithful BERT)": Row(
+        {"alibi_slopes": []}, {"word_init": "random"}
+    ),
     "slopes: of the ALiBi paper": Row({"alibi_slopes": [2**-2, 2**-4, 2**-6, 2**-8]}),
     "slopes: 2, 1, 0.3, 0.05": Row({"alibi_slopes": [2.0, 1.0, 0.3, 0.05]}),
     "slopes: two heads, 1 and 0.1": Row({**TWO_HEADS, "alibi_slopes": [1.0, 0.1]}),

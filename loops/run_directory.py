@@ -47,6 +47,7 @@ _BEFORE_RECORDED = {
     "precision": "float32",
     "recompute": False,
     "optimizer": "adamw",
+    "word_init": "random",
     "model.attention_window": 0,
     "classification.token_dropout": 0.0,
 }

@@ -404,6 +404,7 @@ BEAM_CASES = [
 PHASE_CASES = [
     phase("model", "--model=small", says="--model: comes from --init_checkpoint; leave it out"),
     phase("vocabulary", "--vocab_file={here}/v", says="--vocab_file: comes from"),
+    phase("words", "--word_init=random", says="--word_init: comes from --init_checkpoint"),
     phase("size", "--vocab_size=300", says="--vocab_size: comes from --init_checkpoint"),
     phase("case", "--nolower_case", says="--lower_case: comes from --init_checkpoint"),
     phase("gone", "--init_checkpoint={here}/x", says="x: is not there; name a run"),

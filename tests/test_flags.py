@@ -81,6 +81,7 @@ def test_unknown_flag_names_the_nearest() -> None:
         (["--corpus_dir=.", "--batch_size=many"], "batch_size"),
         (["--corpus_dir=.", "--model=huge"], "--model=huge: not one of tiny"),
         (["--corpus_dir=.", "--locality=far"], "--locality=far"),
+        (["--corpus_dir=.", "--word_init=zeros"], "--word_init=zeros"),
         (["--corpus_dir=.", "--vocab_size=7"], "--vocab_size=7"),
         (["--corpus_dir=.", "--dev_fraction=0"], "--dev_fraction=0.0"),
         (["--corpus_dir=.", "--max_to_keep=1"], "--max_to_keep=1"),

@@ -1,0 +1,64 @@
+"""Word embeddings that begin as co-occurrence says, and nothing else that differs."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from loops.checkpoints import read_variables
+from loops.run_directory import read_record
+from pipelines.word_vectors import LENGTH
+from tests.programs import Zygote, pretrain_command
+
+WORD = "encoder/embeddings/word"
+
+
+def _start(
+    zygote: Zygote, data: Path, here: Path, *more: str
+) -> tuple[Path, dict[str, np.ndarray], str]:
+    """The run, its variables before the first step, and the screen."""
+    short = ("--num_train_steps=1", "--checkpoint_steps=1", "--eval_steps=1", *more)
+    ended = zygote.run(*pretrain_command(data, here / "run", here / "cache", *short))
+    assert ended.status == 0, ended.output
+    return here / "run", read_variables(here / "run" / "checkpoints" / "ckpt-0"), ended.output
+
+
+@pytest.fixture(scope="module")
+def random(
+    zygote: Zygote, data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, np.ndarray]:
+    here = tmp_path_factory.mktemp("random")
+    run, variables, screen = _start(zygote, data, here, "--word_init=random")
+    assert read_record(run)["word_init"] == "random"
+    assert "co-occurrence" not in screen
+    return variables
+
+
+def test_small_models_begin_as_co_occurrence_says(
+    zygote: Zygote, data: Path, random: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    run, counted, screen = _start(zygote, data, tmp_path)
+    assert read_record(run)["word_init"] == "cooccurrence"
+    assert "word embeddings begin as co-occurrence says" in screen
+    assert set(counted) == set(random)
+    for name in set(counted) - {WORD}:
+        np.testing.assert_array_equal(counted[name], random[name], err_msg=name)
+    added = counted[WORD] - random[WORD]
+    lengths = np.linalg.norm(added, axis=1) / np.sqrt(added.shape[1])
+    assert not added[[0, 2, 3, 4]].any()  # [PAD], [CLS], [SEP], [MASK]
+    told = lengths > 0
+    assert told.mean() > 0.5
+    np.testing.assert_allclose(lengths[told], LENGTH, rtol=1e-4)
+
+
+def test_a_run_goes_on_with_the_words_it_began_with(
+    zygote: Zygote, data: Path, tmp_path: Path
+) -> None:
+    run, _, _ = _start(zygote, data, tmp_path)
+    command = pretrain_command(data, run, tmp_path / "cache", "--num_train_steps=1")
+    ended = zygote.run(*command, "--word_init=random")
+    assert ended.status == 2
+    assert "word_init: 'cooccurrence' then, 'random' now" in ended.output
+    again = zygote.run(*command, "--checkpoint_steps=1", "--eval_steps=1")
+    assert again.status == 0, again.output
+    assert "co-occurrence" not in again.output
