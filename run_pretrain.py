@@ -57,25 +57,13 @@ def main() -> None:
             check_outside(corpus.corpus_dir, written)
             checked = check_corpus(corpus, store_options, say)
         replicas = startup.start_devices(runtime, distribution, team)
-        prepared = prepare(corpus, checked, store_options, team)
+        from pipelines.cached_store import prepare_together  # imports TensorFlow
+
+        prepared = prepare_together(corpus, checked, store_options, team, say)
         if distribution:
             pretrain(flags.output_dir(), prepared, mlm, start, replicas)
         else:
             say("\n".join([*prepared.report.details(), outlook(prepared, mlm, start)]))
-
-
-def prepare(corpus: Any, checked: Any, options: Any, team: Any) -> Any:
-    """The token store. The chief makes it; other workers need nothing but the cache."""
-    from pipelines import cached_store
-
-    if team.is_chief:
-        prepared = cached_store.prepare(corpus, checked, options, say)
-        team.from_chief(prepared.fingerprint)
-    else:
-        prepared = cached_store.open_prepared(team.from_chief(), options)
-    hashes = {"vocabulary": prepared.vocabulary.sha256, "token store": prepared.store.sha256}
-    team.check_same(hashes)
-    return prepared
 
 
 def vocabulary_of(start: Path, options: Any) -> Any:

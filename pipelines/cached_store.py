@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple, Protocol, TextIO
+from typing import Any, NamedTuple, Protocol, TextIO
 
 from bert_core.errors import UserError
 from pipelines.corpus_check import CheckedCorpus, cache_entry
@@ -93,6 +93,27 @@ def prepare_with(
     found = UnknownWords(report.unknown_rate, report.unknown_reasons, report.unknown_examples)
     check_known(found, options.max_unknown_rate, vocabulary, options)
     return PreparedCorpus(vocabulary, store, fingerprint, report)
+
+
+def prepare_together(
+    corpus: CorpusOptions,
+    checked: CheckedCorpus | None,
+    options: StoreOptions,
+    team: Any,
+    say: Say,
+) -> PreparedCorpus:
+    """The token store, for a team of workers (loops/peers.py).
+
+    The chief makes it, of a corpus it has `checked`; the others need nothing but the cache.
+    """
+    if checked is not None:
+        prepared = prepare(corpus, checked, options, say)
+        team.from_chief(prepared.fingerprint)
+    else:
+        prepared = open_prepared(team.from_chief(), options)
+    hashes = {"vocabulary": prepared.vocabulary.sha256, "token store": prepared.store.sha256}
+    team.check_same(hashes)
+    return prepared
 
 
 def open_prepared(corpus_fingerprint: str, options: StoreOptions) -> PreparedCorpus:
