@@ -10,20 +10,8 @@ import numpy as np
 
 from pipelines.token_store import TokenStream
 
-OFFSETS = (
-    1,
-    2,
-    3,
-    5,
-    7,
-    10,
-    14,
-    20,
-    28,
-    40,
-    56,
-    80,
-)  # how far apart two tokens are counted, both ways
+# How far apart two tokens are counted, both ways.
+OFFSETS = (1, 2, 3, 5, 7, 10, 14, 20, 28, 40, 56, 80)
 COMMON = 100  # the most frequent tokens are in all company, and so say nothing of it
 COMPANY = 4096  # the most frequent of the others are what each token is counted with
 MOST_TOKENS = 2**24  # of the stream: more, and it is read in pieces that lie evenly
@@ -95,11 +83,12 @@ def _information(
             cells = cells_here[beside] + column[there[beside]]
             found += np.bincount(cells, minlength=block.size)
         block[:] = found.reshape(block.shape)
-    total = max(counts.sum(dtype=np.float64), 1.0)
-    of_token, of_other = counts.sum(axis=1, keepdims=True), counts.sum(axis=0)
-    expected = of_token * (of_other / np.float32(total))
-    ratio = np.divide(counts, expected, out=np.ones_like(counts), where=counts > 0)
-    return np.log(np.maximum(ratio, 1.0))
+    of_token = np.maximum(counts.sum(axis=1, keepdims=True), 1.0)
+    of_other = np.maximum(counts.sum(axis=0), 1.0)
+    # In place: the array is the largest there is.
+    counts *= of_other.sum(dtype=np.float64) / of_other
+    counts /= of_token
+    return np.log(np.maximum(counts, 1.0, out=counts), out=counts)
 
 
 def _factor(information: np.ndarray, size: int, seed: int) -> np.ndarray:
