@@ -35,7 +35,8 @@ def test_the_newest_checkpoint_is_damaged(
     command = pretrain_command(data, run, cache)
     ended = zygote.run(*command)
     assert ended.status == 0, ended.output
-    (warning,) = (line for line in ended.output.splitlines() if "warning" in line)
+    warnings = [line for line in ended.output.splitlines() if line.startswith("warning")]
+    (warning,) = (line for line in warnings if "plateau" not in line)  # so short a run is on it
     assert re.search(r"ckpt-60: .*SHA-256 differs\); going on from ckpt-50$", warning)
     assert "resuming at step 50" in ended.output
     ends = [variables_of(r / "checkpoints" / "ckpt-60") for r in (run, untouched.pretrain)]
