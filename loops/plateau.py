@@ -15,18 +15,22 @@ def plateau_warning(
     top_token_share: float,
     slopes: Sequence[float],
     learning_rate: float,
+    random_words: bool = False,
 ) -> str | None:
     """Why a run that has learned only word frequencies may be stuck; None if it is not.
 
     loss and unigram_entropy are nats a token; a model that knows nothing but token
     frequencies has loss = unigram entropy and accuracy = the most frequent token's share.
-    slopes: the heads' distance penalties. What helps, and how much: docs/recipe.md.
+    slopes: the heads' distance penalties. random_words: word embeddings began at random.
+    What helps, and how much: docs/recipe.md.
     """
     if loss < NEAR * unigram_entropy or accuracy > 1.5 * top_token_share:
         return None
     causes = []
     if max(slopes, default=0.0) < STEEP:
         causes.append("no head has to look at its neighbours: train with --locality=alibi")
+    if random_words:
+        causes.append("word embeddings began at random: train with --word_init=cooccurrence")
     causes.append(
         f"learning rate {learning_rate:.1e}: try half; one too high stays on it, one too "
         "low leaves it later"
@@ -62,6 +66,7 @@ class PlateauWatch:
             self._statistics.most_frequent_share,
             self._session.state.model.config.alibi_slopes,
             self._session.peak_rate,
+            self._session.run.recorded().get("word_init") == "random",
         )
         if warning:
             self._warned = True

@@ -31,6 +31,8 @@ def random(
     run, variables, screen = _start(zygote, data, here, "--word_init=random")
     assert read_record(run)["word_init"] == "random"
     assert "co-occurrence" not in screen
+    # One step leaves it on the plateau, and the warning names this flag.
+    assert "train with --word_init=cooccurrence" in screen
     return variables
 
 
@@ -40,6 +42,7 @@ def test_small_models_begin_as_co_occurrence_says(
     run, counted, screen = _start(zygote, data, tmp_path)
     assert read_record(run)["word_init"] == "cooccurrence"
     assert "word embeddings begin as co-occurrence says" in screen
+    assert "--word_init" not in screen
     assert set(counted) == set(random)
     for name in set(counted) - {WORD}:
         np.testing.assert_array_equal(counted[name], random[name], err_msg=name)

@@ -34,3 +34,10 @@ def test_the_likely_causes_come_in_order(slopes: tuple[float, ...]) -> None:
     assert "locality" not in with_locality
     assert "(1) learning rate" in with_locality
     assert "\n" not in without
+
+
+def test_words_that_began_at_random_are_a_cause() -> None:
+    warning = plateau_warning(6.6, 0.05, ENTROPY, TOP_SHARE, (2.0,), 1e-3, random_words=True)
+    assert warning is not None
+    assert "(1) word embeddings began at random: train with --word_init=cooccurrence" in warning
+    assert "; (2) learning rate" in warning
