@@ -318,7 +318,7 @@ def model_config(vocab_size: int | None, seq_length: int) -> bert_config.BertCon
 
 
 def word_init(hidden_size: int) -> str:
-    """ "cooccurrence" or "random", for a model of that width that begins anew."""
+    """Of a new model of width H: "cooccurrence" or "random"; UserError if neither."""
     if FLAGS.word_init not in ("auto", "cooccurrence", "random"):
         raise UserError(
             f"--word_init={FLAGS.word_init}: must be one of auto, cooccurrence, random"

@@ -25,6 +25,7 @@ def word_vectors(
 ) -> np.ndarray:
     """[V, H] float32; 0 for a token whose company says nothing, one not in the stream, say.
 
+    stream: ids below V, each document closed by `sep_id`. seed: of the factorisation's start.
     A pure function of its arguments but for rounding.
     """
     pieces = _pieces(stream)  # [pieces, tokens]
