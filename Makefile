@@ -71,5 +71,5 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.uv
 $(OLDEST_VENV)/.dev: requirements-oldest.lock $(OLDEST_VENV)/.uv
 $(BEAM_VENV)/.dev: requirements-beam.lock $(BEAM_VENV)/.uv
 %/.run %/.dev:
-	$*/bin/python -m uv pip install --quiet --python=$*/bin/python --require-hashes -r $<
+	$*/bin/python -m uv pip install --quiet --compile-bytecode --python=$*/bin/python --require-hashes -r $<
 	touch $@

@@ -135,12 +135,10 @@ def campaign(
 
 
 @pytest.mark.parametrize("task", ["pretrain", "finetune"])
-def test_ten_kills(
-    zygote: Zygote, data: Path, untouched: Runs, tmp_path: Path, task: str
-) -> None:
-    tally = campaign(zygote, data, untouched, tmp_path, task, 10)
-    assert tally[:3] == (10, 0, 0)
-    assert tally.halfway >= 2
+def test_kills(zygote: Zygote, data: Path, untouched: Runs, tmp_path: Path, task: str) -> None:
+    tally = campaign(zygote, data, untouched, tmp_path, task, 4)
+    assert tally[:3] == (4, 0, 0)
+    assert tally.halfway
 
 
 @pytest.mark.soak
