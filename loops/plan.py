@@ -43,15 +43,22 @@ def build(plan: Plan, micro_batch_size: int | None) -> tuple[TrainState, TrainSt
         state = TrainState(plan.model, options.adamw, options.optimizer, runtime.precision)
     micro_batch_size = micro_batch_size or options.micro_batch_size
     steps = TrainSteps(
-        state, plan.seed, options.runtime.xla, plan.batch_size, micro_batch_size, replicas
+        state,
+        plan.seed,
+        runtime.xla,
+        plan.batch_size,
+        micro_batch_size,
+        replicas,
+        startup.computes_halves(runtime),
     )
     return state, steps
 
 
 def identity(plan: Plan) -> dict[str, Any]:
-    """What must be the same for all workers."""
+    """What must be the same for all workers, each of which has threads of its own."""
     record = flat(record_of(plan, plan.training.micro_batch_size))
-    return {name: value for name, value in record.items() if name != "num_threads"}
+    own = ("num_threads", "halves")
+    return {name: value for name, value in record.items() if name not in own}
 
 
 def record_of(plan: Plan, micro_batch_size: int | None) -> dict[str, Any]:

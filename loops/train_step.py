@@ -18,7 +18,7 @@ from bert_core.losses import Sums
 from loops.distribution import Replicas
 from loops.failures import memory_errors
 from loops.loss_scale import loss_scale
-from loops.micro_batches import added_up
+from loops.micro_batches import added_up, side_by_side
 
 OPTIMIZERS = {"adamw": AdamW, "lamb": Lamb}
 
@@ -63,9 +63,11 @@ class TrainSteps:
         batch_size: int,
         micro_batch_size: int | None = None,
         replicas: Replicas | None = None,
+        halves: bool = False,
     ):
         """`batch_size` is that of all batches; they are taken `micro_batch_size` rows at
-        a time (None: a replica's share), which divides it."""
+        a time (None: a replica's share), which divides it. With `halves`, the two halves of
+        these are computed at the same time, where they can be halved."""
         self.num_traces = 0
         self._columns: list[str] = []  # of the rows; set when traced
         self._state = state
@@ -73,6 +75,7 @@ class TrainSteps:
         self._replicas = replicas or Replicas()
         self._batch_size = batch_size
         self.micro_batch_size = micro_batch_size or batch_size // self._replicas.count
+        self._side_by_side = 2 if halves and self.micro_batch_size % 2 == 0 else 1
         alone = self._replicas.count == 1
         # XLA cannot compile what waits for other replicas, but each one's share.
         self._compiles_share = jit_compile and not alone
@@ -80,18 +83,26 @@ class TrainSteps:
         self._update = whole if alone else self._one_step
 
     def __call__(self, iterator: Any, learning_rates: Sequence[float]) -> dict[str, np.ndarray]:
-        rates = tf.constant(learning_rates, tf.float32)
         with memory_errors(self.micro_batch_size), self._replicas.team.waiting():
-            rows = self._many_steps(iterator, rates).numpy()  # [n, columns]
+            rows = self._many_steps(iterator, learning_rates).numpy()  # [n, columns]
         return dict(zip(self._columns, rows.T, strict=True))
 
-    @tf.function(reduce_retracing=True)
-    def _many_steps(self, iterator: Any, learning_rates: tf.Tensor) -> tf.Tensor:
+    def _many_steps(self, iterator: Any, learning_rates: Sequence[float]) -> tf.Tensor:
+        """Traced once for any number of steps."""
+        any_number = tf.TensorSpec([None], tf.float32)
+        traced = self._traced.get_concrete_function(iterator, any_number)
+        return traced(iterator, tf.constant(learning_rates, tf.float32))
+
+    @tf.function(autograph=False)
+    def _traced(self, iterator: Any, learning_rates: tf.Tensor) -> tf.Tensor:
         count = tf.shape(learning_rates)[0]
-        rows = tf.TensorArray(tf.float32, size=count)
-        for i in tf.range(count):
+
+        def one_more(i: tf.Tensor, rows: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
             row = self._replicas.run(self._update, next(iterator), learning_rates[i])
-            rows = rows.write(i, row)
+            return i + 1, rows.write(i, row)
+
+        start = tf.constant(0), tf.TensorArray(tf.float32, size=count)
+        _, rows = tf.while_loop(lambda i, _: i < count, one_more, start)
         return rows.stack()
 
     def _one_step(self, batch: Any, learning_rate: tf.Tensor) -> tf.Tensor:
@@ -111,7 +122,8 @@ class TrainSteps:
 
         def of_share(batch: Any, replica: Any) -> tuple[Sums, list[tf.Tensor]]:
             num_parts = self._batch_size // self.micro_batch_size
-            return added_up(differentiate, batch, num_parts, replica, self._replicas.count)
+            of_part = side_by_side(differentiate, self._side_by_side)
+            return added_up(of_part, batch, num_parts, replica, self._replicas.count)
 
         if self._compiles_share:
             of_share = tf.function(of_share, jit_compile=True, autograph=False)

@@ -48,6 +48,7 @@ def training_batches(
     """
     windows = num_windows(stream, options)
 
+    @tf.autograph.experimental.do_not_convert
     def batch(step: tf.Tensor) -> MlmBatch:
         indices = window_indices(step, options.batch_size, windows, options.seed)
         sequences = _sequences(stream, vocabulary, options, indices, options.batch_size)
@@ -78,6 +79,7 @@ def evaluation_batches(
     sequences = min(windows, max_sequences)
     filled = -(-sequences // options.batch_size) * options.batch_size
 
+    @tf.autograph.experimental.do_not_convert
     def sequence(number: tf.Tensor) -> MlmBatch:
         index = tf.minimum(number, sequences - 1) * windows // sequences
         row = _sequences(stream, vocabulary, options, index[None], 1)

@@ -48,6 +48,7 @@ def pretrained(corpus: Path, zygote: Zygote) -> Path:
         "--num_train_steps=450",
         "--eval_sequences=64",
         "--learning_rate=2e-3",
+        "--num_threads=1",
     )
     assert ended.status == 0, ended.output
     return run
@@ -99,21 +100,17 @@ def test_fine_tuning_beats_the_majority(pretrained: Path, corpus: Path, zygote: 
         "--label_column=package",
         "--max_seq_length=48",
         "--num_train_steps=100",
-        "--num_seeds=2",
+        "--num_threads=1",
     )
     assert ended.status == 0, ended.output
     assert "newly initialised 2: output/bias, output/kernel" in ended.output
-    accuracies = []
-    for seed in (0, 1):
-        lines = (run / f"seed-{seed}" / "predictions.tsv").read_text().splitlines()
-        table = list(csv.DictReader(lines, delimiter="\t"))
-        right = [row["label"] == row["predicted"] for row in table]
-        accuracies.append(statistics.mean(right))
-        labels = [row["label"] for row in table]
-        majority = max(labels.count(label) for label in set(labels)) / len(labels)
-        assert accuracies[-1] > majority + 0.05
-    assert "over 2 seeds: loss" in ended.output
-    assert f"accuracy {statistics.mean(accuracies):.4f} ±" in ended.output
+    lines = (run / "predictions.tsv").read_text().splitlines()
+    table = list(csv.DictReader(lines, delimiter="\t"))
+    accuracy = statistics.mean(row["label"] == row["predicted"] for row in table)
+    labels = [row["label"] for row in table]
+    majority = max(labels.count(label) for label in set(labels)) / len(labels)
+    assert accuracy > majority + 0.05
+    assert f"accuracy {accuracy:.4f}" in ended.output
 
 
 def test_filling_in_masks(pretrained: Path, zygote: Zygote) -> None:

@@ -21,10 +21,11 @@ def events(logs: Path, split: str) -> Any:
 
 
 def values(logs: Path, split: str, tag: str) -> list[tuple[int, float]]:
-    return [
+    """By step: files that were begun in the same second may be read in any order."""
+    return sorted(
         (event.step, float(tf.make_ndarray(event.tensor_proto)))
         for event in events(logs, split).Tensors(tag)
-    ]
+    )
 
 
 def log(logs: Path, last_step: int, steps: range, scale: float = 1.0) -> None:
