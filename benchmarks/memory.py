@@ -45,8 +45,7 @@ def measure(
     from loops import startup
     from loops.options import RuntimeOptions
 
-    runtime = RuntimeOptions(precision=precision, recompute=recompute, xla=xla)
-    startup.start_tensorflow(runtime)
+    startup.start_tensorflow(RuntimeOptions(precision=precision, recompute=recompute, xla=xla))
     import tensorflow as tf
 
     from bert_core.adamw_options import AdamWOptions
@@ -69,8 +68,7 @@ def measure(
     )
     set_compute(model, precision, recompute)
     state = TrainState(model, AdamWOptions(), precision=precision)
-    halves = startup.computes_halves(runtime)
-    steps = TrainSteps(state, 0, xla, batch_size, micro_batch_size, halves=halves)
+    steps = TrainSteps(state, 0, xla, batch_size, micro_batch_size)
     ids = tf.reshape(tf.range(batch_size * length) * 7919 % 8192, [batch_size, length])
     places = tf.tile(tf.range(predictions)[tf.newaxis] * 6, [batch_size, 1])
     batch = MlmBatch(ids, places, ids[:, :predictions], tf.ones(places.shape))

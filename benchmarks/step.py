@@ -110,9 +110,7 @@ def training_steps(shape: Shape, dropout: float, runtime: RuntimeOptions) -> tup
     set_compute(model, runtime.precision, runtime.recompute)
     state = TrainState(model, AdamWOptions(), precision=runtime.precision)
     dataset = tf.data.Dataset.from_tensors(random_batch(shape)).repeat()
-    halves = startup.computes_halves(runtime)
-    steps = TrainSteps(state, 0, runtime.xla, shape.batch_size, halves=halves)
-    return steps, iter(dataset)
+    return TrainSteps(state, 0, runtime.xla, shape.batch_size), iter(dataset)
 
 
 def random_batch(shape: Shape) -> Any:

@@ -1,6 +1,5 @@
-"""A batch in parts: one after the other for less memory, or side by side for less time."""
+"""A large batch by way of small ones: less memory for the same update."""
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -32,11 +31,15 @@ def added_up(
     """
     if num_parts == 1:
         return of_part(batch, 0)
+    parts = tf.nest.map_structure(lambda x: _cut(x, num_parts), batch)
     count = num_parts // num_replicas
-    of_number = _of_number(of_part, batch, num_parts)
 
+    # A function that is not inlined is optimised alike wherever it is called, in a loop or
+    # not, and so gives the same bits.
+    @tf.function(autograph=False, experimental_attributes={"_noinline": True})
     def result(i: tf.Tensor) -> Nested:
-        return of_number(replica * count + i)
+        part = replica * count + i
+        return of_part(tf.nest.map_structure(lambda x: tf.gather(x, part), parts), part)
 
     first = result(tf.constant(0))
     if count == 1:
@@ -59,37 +62,6 @@ def added_up(
     start = tf.constant(1), half, first
     _, half, total = tf.while_loop(lambda i, *_: i < count, add, start, parallel_iterations=1)
     return _sum(half, total) if in_halves else total
-
-
-def side_by_side(of_part: Callable[[Any, Any], Nested], num_parts: int) -> Callable:
-    """`of_part` of a batch's equal parts, added up in their order, as a function like it.
-
-    The parts are independent calls, which TensorFlow's threads take at the same time: while
-    one part is at an operation that a thread does alone, the other keeps the rest busy. The
-    price is memory for the gradients of each part. Part j of what is number i is number
-    i * num_parts + j to `of_part`.
-    """
-    if num_parts == 1:
-        return of_part
-
-    def of_whole(batch: Any, i: Any) -> Nested:
-        of_number = _of_number(lambda x, j: of_part(x, i * num_parts + j), batch, num_parts)
-        return functools.reduce(_sum, map(of_number, map(tf.constant, range(num_parts))))
-
-    return of_whole
-
-
-def _of_number(of_part: Callable, batch: Any, num_parts: int) -> Callable[[tf.Tensor], Nested]:
-    """Of the number of a part, what `of_part` makes of that; traced once."""
-    parts = tf.nest.map_structure(lambda x: _cut(x, num_parts), batch)
-
-    # A function that is not inlined is optimised alike wherever it is called, in a loop or
-    # not, and so gives the same bits.
-    @tf.function(autograph=False, experimental_attributes={"_noinline": True})
-    def of_number(i: tf.Tensor) -> Nested:
-        return of_part(tf.nest.map_structure(lambda x: tf.gather(x, i), parts), i)
-
-    return of_number
 
 
 def _sum(one: Nested, other: Nested) -> Nested:

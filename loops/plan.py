@@ -43,22 +43,15 @@ def build(plan: Plan, micro_batch_size: int | None) -> tuple[TrainState, TrainSt
         state = TrainState(plan.model, options.adamw, options.optimizer, runtime.precision)
     micro_batch_size = micro_batch_size or options.micro_batch_size
     steps = TrainSteps(
-        state,
-        plan.seed,
-        runtime.xla,
-        plan.batch_size,
-        micro_batch_size,
-        replicas,
-        startup.computes_halves(runtime),
+        state, plan.seed, options.runtime.xla, plan.batch_size, micro_batch_size, replicas
     )
     return state, steps
 
 
 def identity(plan: Plan) -> dict[str, Any]:
-    """What must be the same for all workers, each of which has threads of its own."""
+    """What must be the same for all workers."""
     record = flat(record_of(plan, plan.training.micro_batch_size))
-    own = ("num_threads", "halves")
-    return {name: value for name, value in record.items() if name not in own}
+    return {name: value for name, value in record.items() if name != "num_threads"}
 
 
 def record_of(plan: Plan, micro_batch_size: int | None) -> dict[str, Any]:

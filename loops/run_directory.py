@@ -45,7 +45,6 @@ _RESULTS = ("num_train_steps", "drift")
 # What runs were made with that say nothing of it.
 _BEFORE_RECORDED = {
     "precision": "float32",
-    "halves": False,
     "recompute": False,
     "optimizer": "adamw",
     "word_init": "random",

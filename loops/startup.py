@@ -85,12 +85,6 @@ def num_threads(options: RuntimeOptions) -> int:
     return os.cpu_count() or 1
 
 
-def computes_halves(options: RuntimeOptions) -> bool:
-    """Whether two halves of a batch are computed at the same time: on a CPU of several
-    threads, where not everything is XLA's."""
-    return device_name() == "CPU" and num_threads(options) > 1 and not options.xla
-
-
 def runtime_record(options: RuntimeOptions) -> dict[str, Any]:
     """What bit-identity depends on beside data and settings."""
     import tensorflow as tf
@@ -98,7 +92,6 @@ def runtime_record(options: RuntimeOptions) -> dict[str, Any]:
     return {
         "tensorflow": tf.__version__,
         "num_threads": num_threads(options),
-        "halves": computes_halves(options),
         "xla": options.xla,
         "precision": options.precision,
         "recompute": options.recompute,

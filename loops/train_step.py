@@ -18,7 +18,7 @@ from bert_core.losses import Sums
 from loops.distribution import Replicas
 from loops.failures import memory_errors
 from loops.loss_scale import loss_scale
-from loops.micro_batches import added_up, side_by_side
+from loops.micro_batches import added_up
 
 OPTIMIZERS = {"adamw": AdamW, "lamb": Lamb}
 
@@ -63,11 +63,9 @@ class TrainSteps:
         batch_size: int,
         micro_batch_size: int | None = None,
         replicas: Replicas | None = None,
-        halves: bool = False,
     ):
         """`batch_size` is that of all batches; they are taken `micro_batch_size` rows at
-        a time (None: a replica's share), which divides it. With `halves`, the two halves of
-        these are computed at the same time, where they can be halved."""
+        a time (None: a replica's share), which divides it."""
         self.num_traces = 0
         self._columns: list[str] = []  # of the rows; set when traced
         self._state = state
@@ -75,7 +73,6 @@ class TrainSteps:
         self._replicas = replicas or Replicas()
         self._batch_size = batch_size
         self.micro_batch_size = micro_batch_size or batch_size // self._replicas.count
-        self._side_by_side = 2 if halves and self.micro_batch_size % 2 == 0 else 1
         alone = self._replicas.count == 1
         # XLA cannot compile what waits for other replicas, but each one's share.
         self._compiles_share = jit_compile and not alone
@@ -102,7 +99,7 @@ class TrainSteps:
             return i + 1, rows.write(i, row)
 
         start = tf.constant(0), tf.TensorArray(tf.float32, size=count)
-        _, rows = tf.while_loop(lambda i, _: i < count, one_more, start)
+        _, rows = tf.while_loop(lambda i, _: i < count, one_more, start, parallel_iterations=1)
         return rows.stack()
 
     def _one_step(self, batch: Any, learning_rate: tf.Tensor) -> tf.Tensor:
@@ -122,8 +119,7 @@ class TrainSteps:
 
         def of_share(batch: Any, replica: Any) -> tuple[Sums, list[tf.Tensor]]:
             num_parts = self._batch_size // self.micro_batch_size
-            of_part = side_by_side(differentiate, self._side_by_side)
-            return added_up(of_part, batch, num_parts, replica, self._replicas.count)
+            return added_up(differentiate, batch, num_parts, replica, self._replicas.count)
 
         if self._compiles_share:
             of_share = tf.function(of_share, jit_compile=True, autograph=False)

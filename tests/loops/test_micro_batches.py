@@ -1,13 +1,12 @@
 """Parts of a batch are added in an order that two replicas can keep."""
 
-import threading
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from loops.micro_batches import added_up, side_by_side
+from loops.micro_batches import added_up
 
 
 class Batch(NamedTuple):
@@ -55,40 +54,3 @@ def test_three_share_the_parts_in_order(replica: int) -> None:
 def test_an_odd_number_of_parts_is_added_in_order() -> None:
     pairs = VALUES.reshape(3, 2).sum(axis=1)
     assert sum_of(3) == (in_order(pairs), 3.0)
-
-
-def test_parts_side_by_side_are_numbered_on_and_added_in_order() -> None:
-    numbers = []
-
-    @tf.function(autograph=False)
-    def compute(x: tf.Tensor, of: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        def of_part(part: Batch, i: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            numbers.append(i)  # when traced
-            return tf.reduce_sum(part.x), tf.cast(i, tf.float32)
-
-        return side_by_side(of_part, 3)(Batch(x), of)
-
-    total, number = compute(tf.constant(VALUES), tf.constant(4))
-    pairs = VALUES.reshape(3, 2).sum(axis=1)
-    assert (float(total), float(number)) == (in_order(pairs), 12.0 + 13.0 + 14.0)
-    assert len(numbers) == 1
-
-
-def test_parts_side_by_side_do_not_wait_for_each_other() -> None:
-    """Each part waits until both are there: one after the other, they would wait for ever."""
-    both = threading.Barrier(2, timeout=60)
-
-    def meet() -> np.float32:
-        both.wait()
-        return np.float32(1.0)
-
-    @tf.function(autograph=False)
-    def compute(x: tf.Tensor) -> tf.Tensor:
-        def of_part(part: Batch, i: tf.Tensor) -> tf.Tensor:
-            met = tf.numpy_function(meet, [], tf.float32, stateful=False)
-            return tf.reduce_sum(part.x) + met
-
-        return side_by_side(of_part, 2)(Batch(x), 0)
-
-    halves = VALUES.reshape(2, 3).sum(axis=1) + 1
-    assert float(compute(tf.constant(VALUES))) == in_order(halves)

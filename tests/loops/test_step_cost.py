@@ -22,8 +22,8 @@ FREE = {"Const", "Identity", "IdentityN", "NoOp", "ReadVariableOp", "Reshape", "
 
 
 @functools.cache
-def step_graph(halves: bool = False) -> tf.Graph:
-    """A step of two layers without dropout."""
+def operations() -> list[tf.Operation]:
+    """All operations of a step of two layers without dropout, those of its functions too."""
     config = BertConfig(
         vocab_size=V,
         hidden_size=H,
@@ -35,16 +35,11 @@ def step_graph(halves: bool = False) -> tf.Graph:
         attention_probs_dropout_prob=0.0,
     )
     state = TrainState(MaskedLanguageModel(config), AdamWOptions())
-    steps = TrainSteps(state, 0, jit_compile=False, batch_size=B, halves=halves)
+    steps = TrainSteps(state, 0, jit_compile=False, batch_size=B)
     batch = random_mlm_batch(config, batch_size=B, seq_length=S)
     assert batch.masked_lm_ids.shape == (B, P)
-    return steps._update.get_concrete_function(batch, tf.constant(0.1)).graph
-
-
-@functools.cache
-def operations() -> list[tf.Operation]:
-    """All of them, those of functions too."""
-    return [*walk(step_graph())]
+    graph = steps._update.get_concrete_function(batch, tf.constant(0.1)).graph
+    return [*walk(graph)]
 
 
 def walk(graph: tf.Graph) -> Iterator[tf.Operation]:
@@ -112,18 +107,3 @@ def test_the_last_block_is_of_the_masked_positions():
     batched = [op.outputs[0] for op in operations() if op.type.startswith("BatchMatMul")]
     scores = [x.shape[2] for x in batched if x.shape[3] == S]
     assert sorted(scores) == [P, P, S, S]
-
-
-def test_halves_are_one_function_and_wait_for_nothing_of_each_other() -> None:
-    ops = step_graph(halves=True).get_operations()
-    one, other = (op for op in ops if "of_number" in str(op.node_def.attr.get("f", "")))
-    assert one.get_attr("f").name == other.get_attr("f").name
-    waits_for, to_see = set(), [other]
-    while to_see:
-        op = to_see.pop()
-        for earlier in {x.op for x in op.inputs} | set(op.control_inputs):
-            if earlier not in waits_for:
-                waits_for.add(earlier)
-                to_see.append(earlier)
-    assert waits_for
-    assert one not in waits_for

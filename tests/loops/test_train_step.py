@@ -211,13 +211,10 @@ def test_micro_batches_make_the_update_of_the_whole_batch(kind, jit_compile):
     state = TrainState(model, AdamWOptions(epsilon=1e-3))
     start = [x.numpy() for x in state.variables]
     runs = []
-    in_parts = [(None, False), (2, False)]
-    if not jit_compile:  # XLA computes nothing side by side
-        in_parts += [(1, False), (2, True)]
-    for micro_batch_size, halves in in_parts:
+    for micro_batch_size in (None, 2, 1):
         for variable, value in zip(state.variables, start, strict=True):
             variable.assign(value)
-        steps = TrainSteps(state, 0, jit_compile, 6, micro_batch_size, halves=halves)
+        steps = TrainSteps(state, 0, jit_compile, 6, micro_batch_size)
         columns = steps(iter(dataset_of([batch] * 3)), [1e-2] * 3)
         runs.append([*columns.values(), *values_of(state)])
         assert steps.num_traces == 1
@@ -228,16 +225,14 @@ def test_micro_batches_make_the_update_of_the_whole_batch(kind, jit_compile):
             assert_close(one, whole, 1e-5)
 
 
-@pytest.mark.parametrize("halves", [False, True])
-def test_dropout_differs_between_parts_of_a_batch(halves):
+def test_dropout_differs_between_micro_batches():
     config = small_config(num_hidden_layers=1)
     part = random_mlm_batch(config, batch_size=1)
     batch = type(part)(*(np.concatenate([x, x]) for x in part))  # twice the same row
     state = TrainState(MaskedLanguageModel(config), AdamWOptions())
 
     def losses(batch):
-        size = None if halves else 1
-        steps = TrainSteps(state, 0, False, len(batch.input_ids), size, halves=halves)
+        steps = TrainSteps(state, 0, False, len(batch.input_ids), micro_batch_size=1)
         for _ in range(2):
             state.step.assign(0)
             yield steps(iter(dataset_of([batch])), [0.0])["loss_sum"].item()
