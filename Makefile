@@ -18,8 +18,10 @@ demo: $(VENV)/.run
 imdb-10min imdb-same-shape imdb-1h imdb-best: $(VENV)/.run
 	$(PY) run_recipe.py --flagfile=configs/$(subst -,_,$@).flags --output_dir=runs/$@ $(FLAGS)
 
-# As many processes as cores; a file's tests share one, and so what they set up.
-PYTEST := -m pytest -q -m "not soak" --numprocesses=auto --dist=loadfile
+# As many processes as cores; a file's tests share one, and so what they set up. The files whose
+# tests run programs take longest, and so come first.
+PYTEST := -m pytest -q -m "not soak" --numprocesses=auto --dist=loadfile \
+    --no-loadscope-reorder tests/test_*.py tests
 
 test: $(VENV)/.dev
 	$(PY) $(PYTEST)

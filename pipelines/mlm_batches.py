@@ -48,7 +48,7 @@ def training_batches(
     """
     windows = num_windows(stream, options)
 
-    @tf.autograph.experimental.do_not_convert
+    @tf.autograph.experimental.do_not_convert  # no Python in it that needs it; starts sooner
     def batch(step: tf.Tensor) -> MlmBatch:
         indices = window_indices(step, options.batch_size, windows, options.seed)
         sequences = _sequences(stream, vocabulary, options, indices, options.batch_size)
