@@ -36,17 +36,24 @@ def random(
     return variables
 
 
+@pytest.fixture(scope="module")
+def counted(
+    zygote: Zygote, data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, np.ndarray], str]:
+    return _start(zygote, data, tmp_path_factory.mktemp("counted"))
+
+
 def test_small_models_begin_as_co_occurrence_says(
-    zygote: Zygote, data: Path, random: dict[str, np.ndarray], tmp_path: Path
+    random: dict[str, np.ndarray], counted: tuple[Path, dict[str, np.ndarray], str]
 ) -> None:
-    run, counted, screen = _start(zygote, data, tmp_path)
+    run, variables, screen = counted
     assert read_record(run)["word_init"] == "cooccurrence"
     assert "word embeddings begin as co-occurrence says" in screen
     assert "--word_init" not in screen
-    assert set(counted) == set(random)
-    for name in set(counted) - {WORD}:
-        np.testing.assert_array_equal(counted[name], random[name], err_msg=name)
-    added = counted[WORD] - random[WORD]
+    assert set(variables) == set(random)
+    for name in set(variables) - {WORD}:
+        np.testing.assert_array_equal(variables[name], random[name], err_msg=name)
+    added = variables[WORD] - random[WORD]
     lengths = np.linalg.norm(added, axis=1) / np.sqrt(added.shape[1])
     assert not added[[0, 2, 3, 4]].any()  # [PAD], [CLS], [SEP], [MASK]
     told = lengths > 0
@@ -55,10 +62,10 @@ def test_small_models_begin_as_co_occurrence_says(
 
 
 def test_a_run_goes_on_with_the_words_it_began_with(
-    zygote: Zygote, data: Path, tmp_path: Path
+    zygote: Zygote, data: Path, counted: tuple[Path, dict[str, np.ndarray], str]
 ) -> None:
-    run, _, _ = _start(zygote, data, tmp_path)
-    command = pretrain_command(data, run, tmp_path / "cache", "--num_train_steps=1")
+    run = counted[0]
+    command = pretrain_command(data, run, run.parent / "cache", "--num_train_steps=1")
     ended = zygote.run(*command, "--word_init=random")
     assert ended.status == 2
     assert "word_init: 'cooccurrence' then, 'random' now" in ended.output
