@@ -30,6 +30,7 @@ def stopped_on_two_workers(zygote: Zygote, command: list[str], directory: Path) 
     return run
 
 
+@pytest.mark.soak
 def test_begun_on_two_workers_and_ended_on_one(
     zygote: Zygote, data: Path, tmp_path: Path
 ) -> None:

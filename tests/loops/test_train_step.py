@@ -193,7 +193,7 @@ def test_calls_of_any_length_make_the_same_steps_and_trace_once():
     ("kind", "jit_compile"),
     [
         ("mlm", False),
-        ("classifier", False),
+        pytest.param("classifier", False, marks=pytest.mark.soak),
         pytest.param("mlm", True, marks=pytest.mark.soak),
     ],
 )
