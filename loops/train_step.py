@@ -81,11 +81,11 @@ class TrainSteps:
 
     def __call__(self, iterator: Any, learning_rates: Sequence[float]) -> dict[str, np.ndarray]:
         with memory_errors(self.micro_batch_size), self._replicas.team.waiting():
-            rows = self._many_steps(iterator, learning_rates).numpy()  # [n, columns]
+            rows = self._many_steps(iterator, learning_rates).numpy()
         return dict(zip(self._columns, rows.T, strict=True))
 
     def _many_steps(self, iterator: Any, learning_rates: Sequence[float]) -> tf.Tensor:
-        """Traced once for any number of steps."""
+        """The rows of the steps, [n, columns]; traced once, whatever n is."""
         any_number = tf.TensorSpec([None], tf.float32)
         traced = self._traced.get_concrete_function(iterator, any_number)
         return traced(iterator, tf.constant(learning_rates, tf.float32))
