@@ -283,7 +283,8 @@ def model_flags() -> None:
         "locality",
         "auto",
         "alibi: steep distance penalties in attention, so that a small model leaves the "
-        "unigram plateau; none: faithful BERT; auto: alibi for tiny to medium.",
+        "unigram plateau; neighbours: these, and a vector of the token before and of the one "
+        "after in each embedding; none: faithful BERT; auto: neighbours for tiny to medium.",
     )
     flags.DEFINE_string(
         "word_init",
@@ -301,18 +302,20 @@ def model_config(vocab_size: int | None, seq_length: int) -> bert_config.BertCon
     """
     expected = FLAGS.vocab_size if vocab_size is None else vocab_size
     locality = FLAGS.locality
-    if locality not in ("auto", "alibi", "none"):
-        raise UserError(f"--locality={locality}: must be one of auto, alibi, none")
+    if locality not in ("auto", "neighbours", "alibi", "none"):
+        raise UserError(f"--locality={locality}: must be one of auto, neighbours, alibi, none")
     path = _path("model_config")
     if path is None:
         config = bert_config.preset(FLAGS.model, expected)
         small = config.hidden_size <= WIDEST_SMALL
-        locality = ("alibi" if small else "none") if locality == "auto" else locality
+        locality = ("neighbours" if small else "none") if locality == "auto" else locality
     else:
         config = bert_config.read_config(path, expected)
-    if locality == "alibi":
+    if locality in ("neighbours", "alibi"):
         slopes = bert_config.steep_slopes(config.num_attention_heads)
         config = dataclasses.replace(config, alibi_slopes=slopes)
+    if locality == "neighbours":
+        config = dataclasses.replace(config, neighbour_offsets=(-1, 1))
     config.check_length(seq_length, "--seq_length")
     return with_dropout(config)
 

@@ -144,15 +144,12 @@ def model_and_source(vocabulary: Any, mlm: Any, start: Path | None) -> tuple[Any
 
 
 def begin_words(model: Any, prepared: Any, seed: int) -> None:
-    """Adds to the word embeddings' random values what the corpus says of each token."""
-    from pipelines.word_vectors import word_vectors
+    """Adds to the random values of embeddings what the corpus says; takes half a minute."""
+    from pipelines.word_init import begin_as_counted
 
     started = time.monotonic()
-    word, sep_id = model.encoder.embeddings.word, prepared.vocabulary.sep_id
-    vocab_size, hidden_size = word.shape
-    stream = prepared.store.split("train")
-    vectors = word_vectors(stream, vocab_size, hidden_size, sep_id, seed)
-    word.assign(word.numpy() + vectors)
+    stream, sep_id = prepared.store.split("train"), prepared.vocabulary.sep_id
+    begin_as_counted(model.encoder.embeddings, stream, sep_id, seed)
     say(f"word embeddings begin as co-occurrence says ({time.monotonic() - started:.0f} s)")
 
 

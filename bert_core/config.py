@@ -14,6 +14,7 @@ from bert_core.errors import UserError
 
 ACTIVATIONS = ("gelu", "gelu_new", "relu")
 POOLINGS = ("cls", "mean", "mean_max")
+FARTHEST_NEIGHBOUR = 8
 
 # L and H of https://github.com/google-research/bert#bert, 2020-03-11 and 2018.
 PRESETS = {
@@ -47,6 +48,10 @@ class BertConfig:
     # sees its neighbours from the first step (ALiBi, Press et al. 2021, made
     # symmetric). Empty: none, as in BERT.
     alibi_slopes: tuple[float, ...] = ()
+    # Which neighbours add to a token's embedding, each from a table of its own [V, H]
+    # (bert_core/neighbours.py): (-1, 1) are the token before and the one after. Empty: none,
+    # as in BERT.
+    neighbour_offsets: tuple[int, ...] = ()
     # The most tokens that see each other: a longer text is read in windows of at most so
     # many (bert_core/windows.py). 0: all see all, as in BERT.
     attention_window: int = 0
@@ -98,6 +103,17 @@ class BertConfig:
                 f"{self.num_attention_heads} attention heads; give one a head, or none"
             )
         object.__setattr__(self, "alibi_slopes", tuple(slopes))
+        offsets = self.neighbour_offsets
+        if not isinstance(offsets, list | tuple) or not all(
+            type(offset) is int and 0 < abs(offset) <= FARTHEST_NEIGHBOUR for offset in offsets
+        ):
+            raise UserError(
+                "config: neighbour_offsets must be a list of whole numbers from "
+                f"-{FARTHEST_NEIGHBOUR} to {FARTHEST_NEIGHBOUR}, without 0"
+            )
+        if len(set(offsets)) < len(offsets):
+            raise UserError("config: neighbour_offsets has the same number twice")
+        object.__setattr__(self, "neighbour_offsets", tuple(offsets))
 
     @property
     def head_size(self) -> int:
@@ -108,7 +124,8 @@ class BertConfig:
     def encoder_bytes(self) -> int:
         """What the matrices of the encoder take up in float32, biases not counted."""
         h, f = self.hidden_size, self.intermediate_size
-        embeddings = self.vocab_size + self.max_position_embeddings + self.type_vocab_size
+        words = self.vocab_size * (1 + len(self.neighbour_offsets))
+        embeddings = words + self.max_position_embeddings + self.type_vocab_size
         return 4 * (embeddings * h + self.num_hidden_layers * (4 * h * h + 2 * h * f))
 
     def check_length(self, seq_length: int, flag: str) -> None:

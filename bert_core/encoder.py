@@ -8,12 +8,13 @@ import tensorflow as tf
 from bert_core.attention import SelfAttention, alibi_bias, padding_bias
 from bert_core.config import BertConfig
 from bert_core.layers import Dense, Initializer, LayerNorm, activation, dropout, fold_in
+from bert_core.neighbours import Neighbours
 from bert_core.recompute import recomputed
 from bert_core.windows import cut, joined, num_windows
 
 
 class Embeddings(tf.Module):
-    """Word + position + segment, normalised."""
+    """Word + position + segment, and neighbours if the config says so, normalised."""
 
     def __init__(self, init: Initializer, config: BertConfig):
         super().__init__(name="embeddings")
@@ -22,15 +23,25 @@ class Embeddings(tf.Module):
         self.position = init.normal("position", [config.max_position_embeddings, hidden])
         self.segment = init.normal("segment", [config.type_vocab_size, hidden])
         self.norm = LayerNorm(init, hidden, config.layer_norm_eps, "norm")
+        self.neighbours = Neighbours(init, config) if config.neighbour_offsets else None
         self._dropout_rate = config.hidden_dropout_prob
 
     def __call__(
-        self, input_ids: tf.Tensor, segment_ids: tf.Tensor | None, seed: tf.Tensor | None
+        self,
+        input_ids: tf.Tensor,
+        input_mask: tf.Tensor | None,
+        segment_ids: tf.Tensor | None,
+        seed: tf.Tensor | None,
     ) -> tf.Tensor:
-        """[B, S] ids -> [B * S, H]. Without segment ids every token is in segment 0."""
+        """[B, S] ids -> [B * S, H]. Without segment ids every token is in segment 0.
+
+        input_mask: [B, S], for neighbours alone; None where nothing is padded.
+        """
         batch_size, seq_length = shape_of(input_ids)
         x = tf.gather(self.word, input_ids) + self.position[:seq_length]  # [B, S, H]
         x += self.segment[0] if segment_ids is None else tf.gather(self.segment, segment_ids)
+        if self.neighbours is not None:
+            x += self.neighbours(input_ids, input_mask)
         x = tf.reshape(x, [batch_size * seq_length, self.word.shape[1]])
         return dropout(self.norm(x), self._dropout_rate, seed)
 
@@ -131,7 +142,7 @@ class Encoder(tf.Module):
             None if seed is None else fold_in(seed, place)
             for place in range(len(self.layers) + 1)
         ]
-        states = [self.embeddings(input_ids, segment_ids, seeds[0])]
+        states = [self.embeddings(input_ids, input_mask, segment_ids, seeds[0])]
         rows = None
         for layer, layer_seed in zip(self.layers, seeds[1:], strict=True):
             if layer is self.layers[-1] and positions is not None:

@@ -13,7 +13,7 @@ from bert_core.config import BertConfig, from_dict
 from bert_core.errors import UserError
 from bert_core.huggingface_names import CLASSIFIER
 
-_OURS_ONLY = ("alibi_slopes", "attention_window", "pooling")
+_OURS_ONLY = ("alibi_slopes", "attention_window", "neighbour_offsets", "pooling")
 _GOOGLES_EPSILON = 1e-12  # a constant of modeling.py, no field
 
 
@@ -87,6 +87,11 @@ def check_exportable(config: BertConfig, parts: Collection[str], where: str) -> 
     if config.alibi_slopes:
         raise UserError(
             f"{where}: alibi_slopes is set, which no other program's BERT has; only a run "
+            "trained with --locality=none can be exported"
+        )
+    if config.neighbour_offsets:
+        raise UserError(
+            f"{where}: neighbour_offsets is set, which no other program's BERT has; only a run "
             "trained with --locality=none can be exported"
         )
     if config.attention_window:

@@ -90,6 +90,7 @@ def loss_and_gradients(precision: str, device: str) -> list[Any]:
         intermediate_size=128,
         max_position_embeddings=32,
         alibi_slopes=(1.0, 0.1),
+        neighbour_offsets=(-1, 1),
     )
     with tf.device("/CPU:0"):  # the same numbers for every device
         ids = tf.reshape(tf.range(8 * 32) * 7919 % 512, [8, 32])

@@ -15,20 +15,22 @@ def plateau_warning(
     top_token_share: float,
     slopes: Sequence[float],
     learning_rate: float,
+    neighbours: Sequence[int] = (),
     random_words: bool = False,
 ) -> str | None:
     """Why a run that has learned only word frequencies may be stuck; None if it is not.
 
     loss and unigram_entropy are nats a token; a model that knows nothing but token
     frequencies has loss = unigram entropy and accuracy = the most frequent token's share.
-    slopes: the heads' distance penalties. random_words: word embeddings began at random.
+    slopes: the heads' distance penalties. neighbours: whose vectors embeddings hold as well.
+    random_words: word embeddings began at random.
     What helps, and how much: docs/recipe.md.
     """
     if loss < NEAR * unigram_entropy or accuracy > 1.5 * top_token_share:
         return None
     causes = []
-    if max(slopes, default=0.0) < STEEP:
-        causes.append("no head has to look at its neighbours: train with --locality=alibi")
+    if max(slopes, default=0.0) < STEEP and not neighbours:
+        causes.append("nothing has to look at neighbours: train with --locality=neighbours")
     if random_words:
         causes.append("word embeddings began at random: train with --word_init=cooccurrence")
     causes.append(
@@ -59,13 +61,15 @@ class PlateauWatch:
         """values: dev figures of that step."""
         if self._warned or step < CHECK_AT * self._session.num_train_steps:
             return
+        config = self._session.state.model.config
         warning = plateau_warning(
             values["loss"],
             values["masked_accuracy"],
             self._statistics.unigram_entropy,
             self._statistics.most_frequent_share,
-            self._session.state.model.config.alibi_slopes,
+            config.alibi_slopes,
             self._session.peak_rate,
+            config.neighbour_offsets,
             self._session.run.recorded().get("word_init") == "random",
         )
         if warning:

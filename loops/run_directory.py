@@ -49,6 +49,7 @@ _BEFORE_RECORDED = {
     "optimizer": "adamw",
     "word_init": "random",
     "model.attention_window": 0,
+    "model.neighbour_offsets": [],
     "classification.token_dropout": 0.0,
 }
 

@@ -28,7 +28,7 @@ def word_vectors(
     stream: ids below V, each document closed by `sep_id`. seed: of the factorisation's start.
     A pure function of its arguments but for rounding.
     """
-    pieces = _pieces(stream)  # [pieces, tokens]
+    pieces = pieces_of(stream)  # [pieces, tokens]
     frequency = np.bincount(pieces.ravel(), minlength=vocab_size)
     frequency[sep_id] = 0  # the end of a document, where company ends
     most_frequent = np.argsort(-frequency, kind="stable")
@@ -46,7 +46,7 @@ def word_vectors(
     return vectors
 
 
-def _pieces(stream: TokenStream) -> np.ndarray:
+def pieces_of(stream: TokenStream) -> np.ndarray:
     """[pieces, tokens] int32: the stream, or as much of it as is counted."""
     length = min(PIECE, stream.num_tokens)
     count = min(MOST_TOKENS, stream.num_tokens) // length

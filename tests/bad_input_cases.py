@@ -239,6 +239,9 @@ CONFIG_CASES = [
     config("unknown field", "unknown field 'layers'; known: vocab_size", layers=2),
     config("window", "attention_window must be a whole number", attention_window=-1),
     config("slopes", "alibi_slopes has 1 numbers for 2 attention heads", alibi_slopes=[1]),
+    config(
+        "neighbours", "neighbour_offsets must be a list of whole numbers", neighbour_offsets=[0]
+    ),
     pretrain(
         "config: not JSON",
         "--model_config={here}/corpus/a.txt",

@@ -173,6 +173,9 @@ OTHER_CASES = [
     from_run("slopes", says=("alibi_slopes is set", "--locality=none"), **{
         "start_of_config__json": changed(alibi_slopes=[1, 0.1])
     }),
+    from_run("neighbours", says=("neighbour_offsets is set", "--locality=none"), **{
+        "start_of_config__json": changed(neighbour_offsets=[1])
+    }),
     from_run("epsilon", "--to=google", says=("layer_norm_eps is 1e-05", "--to=hugg"), **{
         "start_of_config__json": changed(layer_norm_eps=1e-5)
     }),

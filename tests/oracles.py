@@ -14,6 +14,7 @@ Sources:
   LayerNorm  Ba et al. 2016, https://arxiv.org/abs/1607.06450
   GELU       Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415
   ALiBi      Press et al. 2021, https://arxiv.org/abs/2108.12409
+  Neighbours Johnson and Zhang 2015, https://arxiv.org/abs/1412.1058
   Adam       Kingma and Ba 2014, https://arxiv.org/abs/1412.6980
   AdamW      Loshchilov and Hutter 2017, https://arxiv.org/abs/1711.05101
   Clipping   Pascanu et al. 2012, https://arxiv.org/abs/1211.5063
@@ -36,6 +37,7 @@ class Architecture(NamedTuple):
     activation: str = "gelu"
     layer_norm_eps: float = 1e-12
     alibi_slopes: tuple[float, ...] = ()
+    neighbour_offsets: tuple[int, ...] = ()
     pooling: str = "cls"
 
 
@@ -92,11 +94,23 @@ def softmax(x: Array) -> Array:
 # ---- encoder ----
 
 
-def embeddings(p: Parameters, input_ids: Array, segment_ids: Array, eps: float) -> Array:
-    """BERT, figure 2: word + position + segment [B, S, H], normalised."""
+def embeddings(
+    p: Parameters, a: Architecture, input_ids: Array, mask: Array, segment_ids: Array
+) -> Array:
+    """BERT, figure 2: word + position + segment [B, S, H], normalised.
+
+    With neighbours, to each token is added what those that many places on say, if they are
+    there and visible.
+    """
     positions = p["position"][: input_ids.shape[1]]
     x = p["word"][input_ids] + positions + p["segment"][segment_ids]
-    return layer_norm(under(p, "norm"), x, eps)
+    length = input_ids.shape[1]
+    for table, offset in enumerate(a.neighbour_offsets):
+        for row, here in np.ndindex(input_ids.shape):
+            there = here + offset
+            if 0 <= there < length and mask[row, there] == 1:
+                x[row, here] += p[f"neighbours/tables/{table}"][input_ids[row, there]]
+    return layer_norm(under(p, "norm"), x, a.layer_norm_eps)
 
 
 def attention_maps(
@@ -152,7 +166,7 @@ def hidden_states(
     p: Parameters, a: Architecture, input_ids: Array, mask: Array, segment_ids: Array
 ) -> list[Array]:
     """The embeddings and what each block makes of them, [B, S, H] each."""
-    states = [embeddings(under(p, "embeddings"), input_ids, segment_ids, a.layer_norm_eps)]
+    states = [embeddings(under(p, "embeddings"), a, input_ids, mask, segment_ids)]
     while layer := under(p, f"layers/{len(states) - 1}"):
         states.append(block(layer, states[-1], mask, a))
     return states

@@ -46,6 +46,7 @@ def architecture(config: BertConfig) -> Architecture:
         config.hidden_act,
         config.layer_norm_eps,
         config.alibi_slopes,
+        config.neighbour_offsets,
         config.pooling,
     )
 

@@ -10,15 +10,23 @@ from loops.run_directory import read_record
 from pipelines.word_vectors import LENGTH
 from tests.programs import Zygote, pretrain_command
 
-WORD = "encoder/embeddings/word"
+SHORT = (
+    *("--locality=neighbours", "--num_train_steps=1"),
+    *("--checkpoint_steps=1", "--eval_steps=1"),
+)
+COUNTED = {
+    "encoder/embeddings/word",
+    "encoder/embeddings/neighbours/tables/0",
+    "encoder/embeddings/neighbours/tables/1",
+}
 
 
 def _start(
     zygote: Zygote, data: Path, here: Path, *more: str
 ) -> tuple[Path, dict[str, np.ndarray], str]:
     """The run, its variables before the first step, and the screen."""
-    short = ("--num_train_steps=1", "--checkpoint_steps=1", "--eval_steps=1", *more)
-    ended = zygote.run(*pretrain_command(data, here / "run", here / "cache", *short))
+    command = pretrain_command(data, here / "run", here / "cache", *SHORT, *more)
+    ended = zygote.run(*command)
     assert ended.status == 0, ended.output
     return here / "run", read_variables(here / "run" / "checkpoints" / "ckpt-0"), ended.output
 
@@ -51,24 +59,25 @@ def test_small_models_begin_as_co_occurrence_says(
     assert "word embeddings begin as co-occurrence says" in screen
     assert "--word_init" not in screen
     assert set(variables) == set(random)
-    for name in set(variables) - {WORD}:
+    for name in set(variables) - COUNTED:
         np.testing.assert_array_equal(variables[name], random[name], err_msg=name)
-    added = variables[WORD] - random[WORD]
-    lengths = np.linalg.norm(added, axis=1) / np.sqrt(added.shape[1])
-    assert not added[[0, 2, 3, 4]].any()  # [PAD], [CLS], [SEP], [MASK]
-    told = lengths > 0
-    assert told.mean() > 0.5
-    np.testing.assert_allclose(lengths[told], LENGTH, rtol=1e-4)
+    for name in COUNTED:
+        added = variables[name] - random[name]
+        lengths = np.linalg.norm(added, axis=1) / np.sqrt(added.shape[1])
+        assert not added[[0, 2, 3, 4]].any()  # [PAD], [CLS], [SEP], [MASK]
+        told = lengths > 0
+        assert told.mean() > 0.5
+        np.testing.assert_allclose(lengths[told], LENGTH, rtol=1e-4)
 
 
 def test_a_run_goes_on_with_the_words_it_began_with(
     zygote: Zygote, data: Path, counted: tuple[Path, dict[str, np.ndarray], str]
 ) -> None:
     run = counted[0]
-    command = pretrain_command(data, run, run.parent / "cache", "--num_train_steps=1")
+    command = pretrain_command(data, run, run.parent / "cache", *SHORT)
     ended = zygote.run(*command, "--word_init=random")
     assert ended.status == 2
     assert "word_init: 'cooccurrence' then, 'random' now" in ended.output
-    again = zygote.run(*command, "--checkpoint_steps=1", "--eval_steps=1")
+    again = zygote.run(*command)
     assert again.status == 0, again.output
     assert "co-occurrence" not in again.output

@@ -30,6 +30,7 @@ REFUSED = {
     "initializer_range": [0.0, 1.0, -0.1, NAN, INF, "0.02", None],
     "layer_norm_eps": [0.0, 1.0, -1e-12, NAN, INF, "1e-12", None],
     "alibi_slopes": [(1.0,) * 11, (-1.0,) * 12, (NAN,) * 12, (INF,) * 12, ("1",) * 12, 1, None],
+    "neighbour_offsets": [(0,), (1, 1), (-9,), (9,), (1.0,), (True,), ("1",), 1, None],
     "attention_window": [-1, 1.5, True, "4", None, 2**31],
     "pooling": ["max", "", None],
 }
@@ -119,6 +120,7 @@ def configs(draw):
         initializer_range=draw(small),
         layer_norm_eps=draw(small),
         alibi_slopes=tuple(draw(st.one_of(st.just([]), slopes))),
+        neighbour_offsets=tuple(draw(st.sets(st.sampled_from([-8, -2, -1, 1, 2, 8])))),
         attention_window=draw(st.integers(0, 10**6)),
         pooling=draw(st.sampled_from(["cls", "mean", "mean_max"])),
     )

@@ -25,6 +25,7 @@ CONFIGS = {
     "tanh gelu": small_config(hidden_act="gelu_new", num_attention_heads=5),
     "relu": small_config(hidden_act="relu", num_attention_heads=1),
     "slopes": small_config(alibi_slopes=(1.0, 0.3, 0.0)),
+    "neighbours": small_config(neighbour_offsets=(-1, 1)),
     "three segments": small_config(type_vocab_size=3, layer_norm_eps=1e-3),
 }
 CONFIG = pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
@@ -38,17 +39,34 @@ def assert_states_close(actual, expected):
 
 
 @MODE
-def test_embeddings(mode):
-    config = small_config(type_vocab_size=3)
+@pytest.mark.parametrize("offsets", [(), (-1, 1), (3,), (8, -2)])
+def test_embeddings(mode, offsets):
+    config = small_config(type_vocab_size=3, neighbour_offsets=offsets)
     layer = Embeddings(INIT, config)
     parameters = randomise(layer)
-    input_ids, _, segment_ids = random_inputs(config)
+    input_ids, mask, segment_ids = random_inputs(config)
     run = MODES[mode](lambda *inputs: layer(*inputs, None))
-    for segments in (segment_ids, np.zeros_like(segment_ids)):
-        expected = oracles.embeddings(parameters, input_ids, segments, config.layer_norm_eps)
-        assert_close(run(input_ids, segments), expected.reshape(-1, config.hidden_size))
-    # Without segment ids, all is segment 0.
-    assert_close(run(input_ids, None), expected.reshape(-1, config.hidden_size))
+
+    def right(*inputs):
+        states = oracles.embeddings(parameters, architecture(config), *inputs)
+        return states.reshape(-1, config.hidden_size)
+
+    all_visible, segment_0 = np.ones_like(mask), np.zeros_like(segment_ids)
+    assert_close(run(input_ids, mask, segment_ids), right(input_ids, mask, segment_ids))
+    # What is left out is all visible and segment 0.
+    assert_close(run(input_ids, None, None), right(input_ids, all_visible, segment_0))
+
+
+def test_neighbours_learn_by_their_own_rows():
+    config = small_config(neighbour_offsets=(-2,))
+    layer = Embeddings(INIT, config)
+    randomise(layer)
+    [table] = layer.neighbours.tables
+    with tf.GradientTape() as tape:
+        x = layer(np.array([[4, 7, 4, 9]], np.int32), None, None, None)
+        loss = tf.reduce_sum(x[3] * np.arange(15, dtype=np.float32))  # beside token 1
+    gradient = tf.convert_to_tensor(tape.gradient(loss, table)).numpy()
+    assert list(np.flatnonzero(np.abs(gradient).max(axis=1) > 1e-4)) == [7]
 
 
 @MODE
@@ -166,9 +184,13 @@ def test_slopes_see_neighbours_first():
 
 
 @MODE
-@pytest.mark.parametrize("slopes", [(), (1.0, 0.3, 0.1)], ids=["plain", "slopes"])
-def test_padding_changes_nothing_at_all(mode, slopes):
-    config = small_config(alibi_slopes=slopes)
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"alibi_slopes": (1.0, 0.3, 0.1)}, {"neighbour_offsets": (-1, 1)}],
+    ids=["plain", "slopes", "neighbours"],
+)
+def test_padding_changes_nothing_at_all(mode, fields):
+    config = small_config(**fields)
     model = Encoder(INIT, config)
     randomise(model)
     run = MODES[mode](lambda *inputs: model(*inputs))

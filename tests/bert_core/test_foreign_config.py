@@ -29,7 +29,8 @@ def test_huggingface_there_and_back():
     assert values["pad_token_id"] == 7
     assert values["architectures"] == ["BertForSequenceClassification"]
     assert labels_of(values, 2, "x") == ("no", "yes")
-    assert not {"alibi_slopes", "attention_window", "pooling"} & set(values)
+    ours = {"alibi_slopes", "attention_window", "neighbour_offsets", "pooling"}
+    assert not ours & set(values)
 
 
 def test_google_there_and_back():
@@ -123,6 +124,9 @@ def test_what_cannot_be_exported_is_named():
     slopes = dataclasses.replace(CONFIG, alibi_slopes=(1.0, 0.5, 0.1))
     with pytest.raises(UserError, match="alibi_slopes"):
         check_exportable(slopes, parts, "x")
+    beside = dataclasses.replace(CONFIG, neighbour_offsets=(1,))
+    with pytest.raises(UserError, match="neighbour_offsets"):
+        check_exportable(beside, parts, "x")
     mean = dataclasses.replace(CONFIG, pooling="mean")
     check_exportable(mean, ("encoder", "head"), "x")
     with pytest.raises(UserError, match="pooling"):

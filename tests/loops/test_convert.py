@@ -138,6 +138,7 @@ def test_report_names_every_variable(theirs: Path, tmp_path: Path) -> None:
     [
         ("huggingface", {"alibi_slopes": [1, 1, 1, 1, 1]}, "alibi_slopes is set"),
         ("google", {"alibi_slopes": [1, 1, 1, 1, 1]}, "alibi_slopes is set"),
+        ("google", {"neighbour_offsets": [-1]}, "neighbour_offsets is set"),
         ("huggingface", {"attention_window": 8}, "attention_window is set"),
         ("huggingface", {"pooling": "mean"}, "pooling is 'mean'"),
         ("google", {"pooling": "mean"}, "pooling is 'mean'"),

@@ -29,11 +29,13 @@ def test_the_likely_causes_come_in_order(slopes: tuple[float, ...]) -> None:
     with_locality = plateau_warning(6.6, 0.05, ENTROPY, TOP_SHARE, (2.0, 0.02), 1e-3)
     assert without is not None
     assert with_locality is not None
-    assert "(1) no head has to look at its neighbours: train with --locality=alibi" in without
+    assert "(1) nothing has to look at neighbours: train with --locality=neighbours" in without
     assert "; (2) learning rate 1.0e-03: try half" in without
     assert "locality" not in with_locality
     assert "(1) learning rate" in with_locality
     assert "\n" not in without
+    beside = plateau_warning(6.6, 0.05, ENTROPY, TOP_SHARE, slopes, 1e-3, neighbours=(-1,))
+    assert beside == with_locality
 
 
 def test_words_that_began_at_random_are_a_cause() -> None:

@@ -121,7 +121,7 @@ def test_of_a_long_stream_pieces_from_all_of_it_are_counted(
 ) -> None:
     monkeypatch.setattr(module, "MOST_TOKENS", 100)
     monkeypatch.setattr(module, "PIECE", 10)
-    pieces = module._pieces(_stream(np.arange(1000)))
+    pieces = module.pieces_of(_stream(np.arange(1000)))
     assert pieces.shape == (10, 10)
     assert pieces[0, 0] == 0
     assert pieces[-1, -1] == 999
