@@ -1,5 +1,6 @@
 """What the programs say before any work: --help, and mistakes in flags."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -100,3 +101,35 @@ def test_mistakes_are_one_line(arguments: list[str], said: str, tmp_path: Path) 
     assert done.stderr.startswith("run_pretrain.py: ")
     assert done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []  # nothing written
+
+
+@pytest.mark.parametrize(
+    ("arguments", "slopes", "neighbours"),
+    [
+        (["--model=tiny"], [1.0, 0.1], [-1, 1]),
+        (["--model=tiny", "--locality=alibi"], [1.0, 0.1], []),
+        (["--model=tiny", "--locality=none"], [], []),
+        (["--model=base"], [], []),
+        (["--model=base", "--locality=neighbours"], 12, [-1, 1]),
+    ],
+)
+def test_what_locality_makes_of_a_preset(
+    arguments: list[str], slopes: list[float] | int, neighbours: list[int]
+) -> None:
+    code = (
+        "import sys, flags\n"
+        "flags.model_flags()\n"
+        "flags.FLAGS(sys.argv)\n"
+        "print(flags.model_config(100, 128).to_json())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    config = json.loads(done.stdout)
+    found = config["alibi_slopes"]
+    assert (len(found) if isinstance(slopes, int) else found) == slopes
+    assert config["neighbour_offsets"] == neighbours

@@ -25,7 +25,10 @@ MODE = pytest.mark.parametrize("mode", ["eager", "function"])
 CONFIGS = {
     "bert": small_config(),
     "departures": small_config(
-        pooling="mean", alibi_slopes=(1.0, 0.3, 0.0), hidden_act="gelu_new"
+        pooling="mean",
+        alibi_slopes=(1.0, 0.3, 0.0),
+        neighbour_offsets=(-1, 2),
+        hidden_act="gelu_new",
     ),
     "relu": small_config(hidden_act="relu", num_attention_heads=5),
 }

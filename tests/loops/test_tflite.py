@@ -14,10 +14,9 @@ PAD, SEP = 0, 3
 
 @pytest.fixture(scope="module", params=["mean", "cls"])
 def model(request: pytest.FixtureRequest) -> Classifier:
-    slopes = (1.0, 0.5, 0.1)
+    ours = {"alibi_slopes": (1.0, 0.5, 0.1), "neighbour_offsets": (-1, 1)}
     model = Classifier(
-        small_config(hidden_size=48, vocab_size=90, alibi_slopes=slopes, pooling=request.param),
-        3,
+        small_config(hidden_size=48, vocab_size=90, pooling=request.param, **ours), 3
     )
     randomise(model, scale=0.15)
     return model

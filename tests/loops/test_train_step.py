@@ -33,6 +33,7 @@ MINUTE = BertConfig(
     intermediate_size=3,
     max_position_embeddings=5,
     alibi_slopes=(1.0, 0.2),
+    neighbour_offsets=(1,),
     **NO_DROPOUT,
 )
 
