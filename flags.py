@@ -40,6 +40,7 @@ from loops.use_options import (
     ExportOptions,
     InspectOptions,
     PredictOptions,
+    SecondOpinionOptions,
 )
 from pipelines import options
 
@@ -763,6 +764,30 @@ def reading_options(max_seq_length: int, truncation: str) -> options.Classificat
 
 
 @group
+def second_opinion_flags() -> None:
+    """Whose guesses to amend:"""
+    flags.DEFINE_string("train_file", None, "Labelled .jsonl, .csv or .tsv, optionally .gz.")
+    flags.DEFINE_string(
+        "guessed_file", None, "What run_predict.py --classify --output=x.jsonl wrote."
+    )
+    flags.DEFINE_float(
+        "dev_share",
+        0.1,
+        "As run_finetune.py's, to leave out what it sets aside; 0 where it has a --dev_file.",
+    )
+    flags.DEFINE_string("output", None, "New .jsonl file, of the same form.")
+
+
+def second_opinion_options() -> SecondOpinionOptions:
+    return SecondOpinionOptions(
+        train_file=_required_path("train_file"),
+        guessed_file=_required_path("guessed_file"),
+        output=_required_path("output"),
+        dev_share=FLAGS.dev_share,
+    )
+
+
+@group
 def recipe_flags() -> None:
     """The recipe:"""
     flags.DEFINE_multi_string("pretrain", [], "A flag of run_pretrain.py, without its dashes.")
@@ -772,6 +797,9 @@ def recipe_flags() -> None:
         [],
         "A flag of run_finetune.py for a second fine-tuning, which also learns the labels that "
         "the first guesses for the dataset's other texts; unset: there is none.",
+    )
+    flags.DEFINE_bool(
+        "second_opinion", False, "With --student: NB-SVM guesses, too (run_second_opinion.py)."
     )
     flags.DEFINE_float("minutes", None, "From raw text to the first model that is scored.")
     flags.DEFINE_float("finetune_minutes", None, "Of these, at most so many for fine-tuning.")
@@ -786,6 +814,7 @@ def recipe_options() -> RecipeOptions:
         pretrain=tuple(f"--{x}" for x in FLAGS.pretrain),
         finetune=tuple(f"--{x}" for x in FLAGS.finetune),
         student=tuple(f"--{x}" for x in FLAGS.student),
+        second_opinion=FLAGS.second_opinion,
         fill_mask=tuple(f"--fill_mask={x}" for x in FLAGS.fill_mask),
         budget=_budget(),
     )

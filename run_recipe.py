@@ -4,10 +4,11 @@
   python run_recipe.py --flagfile=configs/imdb_1h.flags --output_dir=runs/imdb_1h
 
 Runs the programs as a person would, and shows each command. With --student, the dataset's
-texts without labels get those that the fine-tuned model guesses, and the pretrained one is
-fine-tuned anew on all. With --minutes, raw text to the first model that is scored takes
-about so long on any machine: pretraining gets what preparing the data, --finetune_minutes
-and --student_minutes leave. The same command again goes on where it was stopped.
+texts without labels get those that the fine-tuned model guesses (with --second_opinion, it
+and NB-SVM together), and the pretrained one is fine-tuned anew on all. With --minutes, raw
+text to the first model that is scored takes about so long on any machine: pretraining gets
+what preparing the data, --finetune_minutes and --student_minutes leave. The same command
+again goes on where it was stopped.
 """
 
 import shlex
@@ -64,6 +65,9 @@ def classifiers(
     """
     first, student = pretrained.with_name(name), pretrained.with_name(f"{name}_student")
     guessed = pretrained.with_name(f"{name}_guessed.jsonl")
+    learned = (
+        pretrained.with_name(f"{name}_agreed.jsonl") if options.second_opinion else guessed
+    )
     classify = [
         "run_finetune.py",
         f"--init_checkpoint={pretrained}",
@@ -81,7 +85,11 @@ def classifiers(
     if not guessed.exists():
         guess = ("--classify", f"--input={data / 'unlabelled.txt'}", f"--output={guessed}")
         run("run_predict.py", f"--checkpoint={runs_of(first)[0]}", *guess)
-    classify += [f"--guessed_file={guessed}", *options.student]
+    if not learned.exists():
+        files = (f"--train_file={data / 'train.jsonl'}", f"--guessed_file={guessed}")
+        share = [x for x in options.finetune if x.startswith("--dev_share=")]
+        run("run_second_opinion.py", *files, *share, f"--output={learned}")
+    classify += [f"--guessed_file={learned}", *options.student]
     if budget:
         minutes = recorded_minutes(student)
         if minutes is None:

@@ -54,3 +54,8 @@ class RecipeOptions:
     student: tuple[str, ...]  # more of them, where guessed labels are learned too; or none
     fill_mask: tuple[str, ...]  # flags of run_predict.py
     budget: Budget | None  # None: the lengths are those that the flags give
+    second_opinion: bool = False  # whether NB-SVM guesses labels, too
+
+    def __post_init__(self) -> None:
+        if self.second_opinion and not self.student:
+            raise UserError("--second_opinion: goes with --student, which learns the guesses")

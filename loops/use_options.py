@@ -74,6 +74,23 @@ class PredictOptions:
 
 
 @dataclasses.dataclass(frozen=True)
+class SecondOpinionOptions:
+    """Whose guesses to amend, by what is learned from which labels."""
+
+    train_file: Path
+    guessed_file: Path
+    output: Path
+    dev_share: float = 0.1  # of the training file, not learned from
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.dev_share < 1:
+            raise UserError(f"--dev_share={self.dev_share}: must be at least 0 and below 1")
+        if self.output.suffix != ".jsonl":
+            raise UserError(f"--output={self.output}: must end in .jsonl")
+        check_new_file(self.output, "--output")
+
+
+@dataclasses.dataclass(frozen=True)
 class ExportOptions:
     """What to export beside the SavedModel, and where."""
 

@@ -54,13 +54,13 @@ def read_examples(
     columns |= {pair: "--text_pair_column"} if pair else {}
     columns |= {label: "--label_column"} if require_labels else {}
     if suffix == ".jsonl":
-        records = _json_records(path, columns)
+        records = json_records(path, columns)
     else:
         records = _csv_records(path, columns, DELIMITERS[suffix])
     examples = [
         Example(
-            text=_text(record[options.text_column], options.text_column, where),
-            text_pair=_text(record[pair], pair, where) if pair else None,
+            text=text_in(record, options.text_column, where),
+            text_pair=text_in(record, pair, where) if pair else None,
             label=_label(record[label], label, where, allow_fractions)
             if require_labels
             else None,
@@ -103,7 +103,11 @@ def label_ids(examples: Sequence[Example], names: Sequence[str], where: str) -> 
     return np.array([ids[example.label] for example in examples], np.int32)
 
 
-def _json_records(path: Path, columns: dict[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
+def json_records(path: Path, columns: dict[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The objects of a .jsonl file, each with what names it in errors.
+
+    columns: fields that each must have, with the flag that names it.
+    """
     for number, line in enumerate(lines_of(path), start=1):
         if not line.strip():
             continue
@@ -149,6 +153,11 @@ def _check_columns(columns: dict[str, str], found: list[str], where: str) -> Non
             problem = "appears twice" if column in found else "is missing"
             shown = f"found {_shown(found)}; {flag} names it"
             raise UserError(f"{where}: column {column!r} {problem}; {shown}")
+
+
+def text_in(record: dict[str, Any], column: str, where: str) -> str:
+    """A record's text; UserError if it is none."""
+    return _text(record[column], column, where)
 
 
 def _text(text: Any, column: str, where: str) -> str:

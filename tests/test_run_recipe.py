@@ -21,12 +21,13 @@ class Programs:
         monkeypatch: pytest.MonkeyPatch,
         budget: Budget | None,
         student: tuple[str, ...] = (),
+        second_opinion: bool = False,
     ):
         self.calls: list[tuple[str, ...]] = []
         self.hours = 0.0  # on the clock
         self.leaves_unlabelled = True
         options = RecipeOptions(
-            ("--a=1",), ("--b=2",), student, ("--fill_mask=[MASK]",), budget
+            ("--a=1",), ("--b=2",), student, ("--fill_mask=[MASK]",), budget, second_opinion
         )
         monkeypatch.setattr(flags, "recipe_options", lambda: options)
         monkeypatch.setattr(flags, "given_dataset_flags", lambda: ["--dataset=toy"])
@@ -149,6 +150,35 @@ def test_labels_are_guessed_once(output_dir: Path, monkeypatch: pytest.MonkeyPat
     run_recipe.main()
     assert len(again.named("run_finetune.py")) == 4
     assert [call for call in again.named("run_predict.py") if "--classify" in call] == []
+
+
+def test_a_second_opinion_is_asked_of_each_teachers_guesses(
+    output_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = Programs(monkeypatch, None, student=("--c=3",), second_opinion=True)
+    run_recipe.main()
+    runs = output_dir / "runs"
+    students = programs.named("run_finetune.py")[1::2]
+    opinions = programs.named("run_second_opinion.py")
+    for name, opinion, student in zip(
+        ("finetune", "from_scratch"), opinions, students, strict=True
+    ):
+        agreed = runs / f"{name}_agreed.jsonl"
+        assert set(opinion) == {
+            f"--train_file={output_dir / 'data' / 'train.jsonl'}",
+            f"--guessed_file={runs / f'{name}_guessed.jsonl'}",
+            f"--output={agreed}",
+        }
+        assert f"--guessed_file={agreed}" in student
+    # Taken up again, nothing is guessed or asked once more.
+    again = Programs(monkeypatch, None, student=("--c=3",), second_opinion=True)
+    run_recipe.main()
+    assert not again.named("run_second_opinion.py")
+
+
+def test_a_second_opinion_is_for_a_student() -> None:
+    with pytest.raises(UserError, match="--second_opinion: goes with --student"):
+        RecipeOptions((), (), (), (), None, second_opinion=True)
 
 
 def test_guessing_eats_of_the_minutes_of_the_student(

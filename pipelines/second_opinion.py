@@ -1,0 +1,82 @@
+"""Guessed labels that two kinds of classifier agree on, each wrong in places of its own.
+
+A small BERT misses rare words and what two of them say together; NB-SVM (pipelines/nb_svm.py)
+sees nothing else. Labels for texts that have none are guessed by both, and so a model that
+learns them learns what it had missed (co-training, Blum and Mitchell 1998,
+https://doi.org/10.1145/279943.279962, with one round).
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bert_core.errors import UserError
+from pipelines.examples import Example, json_records, text_in
+from pipelines.nb_svm import NbSvm
+from pipelines.options import ExamplesOptions
+
+SUREST = 1e-6  # of a probability from 0 or 1, for its logarithm
+
+
+class Guesses(NamedTuple):
+    """Texts, and what `run_predict.py --classify` makes of them."""
+
+    examples: list[Example]
+    log_odds: np.ndarray  # [n] float64, of the second label
+
+
+def read_guesses(path: Path, columns: ExamplesOptions, labels: tuple[str, str]) -> Guesses:
+    """Reads a .jsonl file of `run_predict.py --classify`; UserError naming file and line."""
+    if path.suffix != ".jsonl":
+        raise UserError(f"{path}: must be a .jsonl file of run_predict.py --classify")
+    pair = columns.text_pair_column
+    named = {columns.text_column: "--text_column"}
+    named |= {pair: "--text_pair_column"} if pair else {}
+    examples, log_odds = [], []
+    for where, record in json_records(path, named):
+        text = text_in(record, columns.text_column, where)
+        second = text_in(record, pair, where) if pair else None
+        examples.append(Example(text, second, None))
+        share = _share(record.get("probabilities"), labels, where)
+        share = min(max(share, SUREST), 1 - SUREST)
+        log_odds.append(math.log(share / (1 - share)))
+    if not examples:
+        raise UserError(f"{path}: holds no texts")
+    return Guesses(examples, np.array(log_odds))
+
+
+def both_opinions(guesses: Guesses, second: NbSvm) -> np.ndarray:
+    """[n, 2] float64: probabilities of the labels by the mean of both log odds.
+
+    NB-SVM's margins are no log odds, and count as such when they are made as wide as the
+    model's, so that over all texts neither is heard more than the other.
+    """
+    margins = second.margins(guesses.examples)
+    width = guesses.log_odds.std() / max(float(margins.std()), 1e-12)
+    log_odds = (guesses.log_odds + width * margins) / 2
+    share = 1 / (1 + np.exp(-log_odds))
+    return np.stack([1 - share, share], axis=1)
+
+
+def two_labels(examples: Sequence[Example], where: str) -> tuple[str, str]:
+    """The labels of a labelled file, sorted; UserError unless they are two."""
+    labels = sorted({str(example.label) for example in examples})
+    if len(labels) != 2:
+        raise UserError(f"{where}: has {len(labels)} labels; NB-SVM is for two")
+    return labels[0], labels[1]
+
+
+def _share(probabilities: Any, labels: tuple[str, str], where: str) -> float:
+    """The probability of the second label."""
+    if not isinstance(probabilities, dict) or set(probabilities) != set(labels):
+        raise UserError(
+            f"{where}: 'probabilities' must have one of {labels[0]!r:.80} and one of "
+            f"{labels[1]!r:.80}, as run_predict.py --classify writes them"
+        )
+    share = probabilities[labels[1]]
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise UserError(f"{where}: {share!r:.80} is no probability")
+    return float(share)
