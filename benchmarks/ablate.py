@@ -48,8 +48,10 @@ ROWS = {
     "the recipe": Row(),
     "words: random": Row({}, {"word_init": "random"}),
     "slopes: none": Row({"alibi_slopes": []}),
-    "slopes: none, words: random (faithful BERT)": Row(
-        {"alibi_slopes": []}, {"word_init": "random"}
+    "neighbours: none": Row({"neighbour_offsets": []}),
+    "neighbours: -1 and 1": Row({"neighbour_offsets": [-1, 1]}),
+    "slopes and neighbours: none, words: random (faithful BERT)": Row(
+        {"alibi_slopes": [], "neighbour_offsets": []}, {"word_init": "random"}
     ),
     "slopes: of the ALiBi paper": Row({"alibi_slopes": [2**-2, 2**-4, 2**-6, 2**-8]}),
     "slopes: 2, 1, 0.3, 0.05": Row({"alibi_slopes": [2.0, 1.0, 0.3, 0.05]}),
