@@ -290,8 +290,8 @@ def model_flags() -> None:
     flags.DEFINE_string(
         "word_init",
         "auto",
-        "cooccurrence: word embeddings begin as vectors counted in the corpus; random: as "
-        "BERT's; auto: cooccurrence up to a width of 512.",
+        "cooccurrence: embeddings of words, and of neighbours, begin as vectors counted in the "
+        "corpus; random: as BERT's; auto: cooccurrence up to a width of 512.",
     )
     flags.DEFINE_float("dropout", 0.0, "Dropout in pretraining; with little text try 0.1.")
 

@@ -144,7 +144,7 @@ def model_and_source(vocabulary: Any, mlm: Any, start: Path | None) -> tuple[Any
 
 
 def begin_words(model: Any, prepared: Any, seed: int) -> None:
-    """Adds to the random values of embeddings what the corpus says; takes half a minute."""
+    """Adds to the random values of embeddings what the corpus says; shows how long it took."""
     from pipelines.word_init import begin_as_counted
 
     started = time.monotonic()

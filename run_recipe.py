@@ -85,7 +85,7 @@ def classifiers(
     if not guessed.exists():
         guess = ("--classify", f"--input={data / 'unlabelled.txt'}", f"--output={guessed}")
         run("run_predict.py", f"--checkpoint={runs_of(first)[0]}", *guess)
-    if not learned.exists():
+    if options.second_opinion and not learned.exists():
         files = (f"--train_file={data / 'train.jsonl'}", f"--guessed_file={guessed}")
         share = [x for x in options.finetune if x.startswith("--dev_share=")]
         run("run_second_opinion.py", *files, *share, f"--output={learned}")

@@ -14,7 +14,7 @@ from bert_core.errors import UserError
 
 ACTIVATIONS = ("gelu", "gelu_new", "relu")
 POOLINGS = ("cls", "mean", "mean_max")
-FARTHEST_NEIGHBOUR = 8
+FARTHEST_NEIGHBOUR = 8  # a table [V, H] each: what is farther away is for attention
 
 # L and H of https://github.com/google-research/bert#bert, 2020-03-11 and 2018.
 PRESETS = {
