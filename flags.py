@@ -767,8 +767,10 @@ def reading_options(max_seq_length: int, truncation: str) -> options.Classificat
 def second_opinion_flags() -> None:
     """Whose guesses to amend:"""
     flags.DEFINE_string("train_file", None, "Labelled .jsonl, .csv or .tsv, optionally .gz.")
-    flags.DEFINE_string(
-        "guessed_file", None, "What run_predict.py --classify --output=x.jsonl wrote."
+    flags.DEFINE_multi_string(
+        "guessed_file",
+        [],
+        "What run_predict.py --classify --output=x.jsonl wrote; of several runs, repeated.",
     )
     flags.DEFINE_float(
         "dev_share",
@@ -781,7 +783,7 @@ def second_opinion_flags() -> None:
 def second_opinion_options() -> SecondOpinionOptions:
     return SecondOpinionOptions(
         train_file=_required_path("train_file"),
-        guessed_file=_required_path("guessed_file"),
+        guessed_files=tuple(Path(name) for name in FLAGS.guessed_file if name),
         output=_required_path("output"),
         dev_share=FLAGS.dev_share,
     )
@@ -801,6 +803,9 @@ def recipe_flags() -> None:
     flags.DEFINE_bool(
         "second_opinion", False, "With --student: NB-SVM guesses, too (run_second_opinion.py)."
     )
+    flags.DEFINE_integer(
+        "num_teachers", 1, "So many models guess, each with its share of --finetune_minutes."
+    )
     flags.DEFINE_float("minutes", None, "From raw text to the first model that is scored.")
     flags.DEFINE_float("finetune_minutes", None, "Of these, at most so many for fine-tuning.")
     flags.DEFINE_float("student_minutes", 0.0, "Of these, for guessing and the --student.")
@@ -815,6 +820,7 @@ def recipe_options() -> RecipeOptions:
         finetune=tuple(f"--{x}" for x in FLAGS.finetune),
         student=tuple(f"--{x}" for x in FLAGS.student),
         second_opinion=FLAGS.second_opinion,
+        num_teachers=FLAGS.num_teachers,
         fill_mask=tuple(f"--fill_mask={x}" for x in FLAGS.fill_mask),
         budget=_budget(),
     )

@@ -5,7 +5,8 @@
 
 Runs the programs as a person would, and shows each command. With --student, the dataset's
 texts without labels get those that the fine-tuned model guesses (with --second_opinion, it
-and NB-SVM together), and the pretrained one is fine-tuned anew on all. With --minutes, raw
+and NB-SVM together, and with --num_teachers several of it), and the pretrained one is
+fine-tuned anew on all. With --minutes, raw
 text to the first model that is scored takes about so long on any machine: pretraining gets
 what preparing the data, --finetune_minutes and --student_minutes leave. The same command
 again goes on where it was stopped.
@@ -64,10 +65,6 @@ def classifiers(
     Both start from the pretrained weights, or as `start` says. Returns their directories.
     """
     first, student = pretrained.with_name(name), pretrained.with_name(f"{name}_student")
-    guessed = pretrained.with_name(f"{name}_guessed.jsonl")
-    learned = (
-        pretrained.with_name(f"{name}_agreed.jsonl") if options.second_opinion else guessed
-    )
     classify = [
         "run_finetune.py",
         f"--init_checkpoint={pretrained}",
@@ -77,18 +74,13 @@ def classifiers(
         *options.finetune,
     ]
     budget = options.budget
-    limit = [f"--max_minutes={budget.finetune_minutes}"] if budget else []
-    run(*classify, *limit, f"--output_dir={first}")
+    limit = [f"--max_minutes={budget.minutes_of_each(options.num_teachers)}"] if budget else []
+    seeds = [f"--num_seeds={options.num_teachers}"] if options.num_teachers > 1 else []
+    run(*classify, *limit, *seeds, f"--output_dir={first}")
     if not options.student:
         return [first]
     started = time.monotonic()
-    if not guessed.exists():
-        guess = ("--classify", f"--input={data / 'unlabelled.txt'}", f"--output={guessed}")
-        run("run_predict.py", f"--checkpoint={runs_of(first)[0]}", *guess)
-    if options.second_opinion and not learned.exists():
-        files = (f"--train_file={data / 'train.jsonl'}", f"--guessed_file={guessed}")
-        share = [x for x in options.finetune if x.startswith("--dev_share=")]
-        run("run_second_opinion.py", *files, *share, f"--output={learned}")
+    learned = guessed_labels(options, data, first)
     classify += [f"--guessed_file={learned}", *options.student]
     if budget:
         minutes = recorded_minutes(student)
@@ -103,6 +95,27 @@ def classifiers(
         classify.append(f"--max_minutes={minutes}")
     run(*classify, f"--output_dir={student}")
     return [first, student]
+
+
+def guessed_labels(options: RecipeOptions, data: Path, finetuned: Path) -> Path:
+    """The file of what its runs guess, perhaps with NB-SVM; what is there is not made anew."""
+    teachers = runs_of(finetuned)[: options.num_teachers]
+    guesses = [x.with_name(f"guessed_{x.name}.jsonl") for x in teachers]
+    for teacher, guessed in zip(teachers, guesses, strict=True):
+        if not guessed.exists():
+            texts = (f"--input={data / 'unlabelled.txt'}", f"--output={guessed}")
+            run("run_predict.py", f"--checkpoint={teacher}", "--classify", *texts)
+    if not options.second_opinion:
+        return guesses[0]
+    agreed = finetuned.with_name(f"agreed_{finetuned.name}.jsonl")
+    if not agreed.exists():
+        files = (
+            f"--train_file={data / 'train.jsonl'}",
+            *(f"--guessed_file={x}" for x in guesses),
+        )
+        share = [x for x in options.finetune if x.startswith("--dev_share=")]
+        run("run_second_opinion.py", *files, *share, f"--output={agreed}")
+    return agreed
 
 
 def check_output_dir(path: Path) -> None:

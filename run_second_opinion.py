@@ -1,4 +1,4 @@
-"""Guessed labels, guessed again by two: a fine-tuned run and NB-SVM on words and bigrams.
+"""Guessed labels, guessed again by two: fine-tuned runs, and NB-SVM on words and bigrams.
 
   python run_predict.py --checkpoint=runs/classify --classify \\
       --input=more.txt --output=guessed.jsonl
@@ -7,9 +7,9 @@
   python run_finetune.py --init_checkpoint=runs/pretrain --output_dir=runs/student \\
       --train_file=train.jsonl --guessed_file=agreed.jsonl
 
-NB-SVM is trained on the labelled texts that run_finetune.py trains on, not on those that it
-sets aside. Two labels only. Needs no TensorFlow, and about a minute for 12,000
-labelled reviews and 50,000 others.
+Of several runs, with --guessed_file given as often, the mean is heard. NB-SVM is trained on
+the labelled texts that run_finetune.py trains on, not on those that it sets aside. Two labels
+only. Needs no TensorFlow, and about a minute for 12,000 labelled reviews and 50,000 others.
 """
 
 import time
@@ -24,13 +24,13 @@ def main() -> None:
     from pipelines.examples import read_examples
     from pipelines.labelled import guess_columns
     from pipelines.nb_svm import NbSvm
-    from pipelines.second_opinion import both_opinions, read_guesses, two_labels
+    from pipelines.second_opinion import both_opinions, read_all_guesses, two_labels
     from pipelines.unlabelled import text_columns
 
     started = time.monotonic()
     train = read_examples(options.train_file, columns)
     labels = two_labels(train, str(options.train_file))
-    guesses = read_guesses(options.guessed_file, guess_columns(columns), labels)
+    guesses = read_all_guesses(options.guessed_files, guess_columns(columns), labels)
     if options.dev_share:
         train, _ = split_dev(train, options.dev_share, seed=0)
     print(f"NB-SVM learns from {len(train):,} texts", flush=True)

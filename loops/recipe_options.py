@@ -37,6 +37,10 @@ class Budget:
             )
         return left
 
+    def minutes_of_each(self, num_teachers: int) -> float:
+        """What fine-tuning has for each of the models that guess labels, all of it for one."""
+        return round(self.finetune_minutes / num_teachers, 2)
+
     def minutes_of_student(self, gone: float) -> float:
         """What guessing labels, which took `gone` minutes, leaves for steps with them.
 
@@ -55,7 +59,15 @@ class RecipeOptions:
     fill_mask: tuple[str, ...]  # flags of run_predict.py
     budget: Budget | None  # None: the lengths are those that the flags give
     second_opinion: bool = False  # whether NB-SVM guesses labels, too
+    num_teachers: int = 1  # models that guess labels with it
 
     def __post_init__(self) -> None:
+        if self.num_teachers < 1:
+            raise UserError(f"--num_teachers={self.num_teachers}: must be at least 1")
+        if self.num_teachers > 1 and not self.second_opinion:
+            raise UserError(
+                f"--num_teachers={self.num_teachers}: goes with --second_opinion, where their "
+                "guesses are put together"
+            )
         if self.second_opinion and not self.student:
             raise UserError("--second_opinion: goes with --student, which learns the guesses")

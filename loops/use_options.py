@@ -78,11 +78,13 @@ class SecondOpinionOptions:
     """Whose guesses to amend, by what is learned from which labels."""
 
     train_file: Path
-    guessed_file: Path
+    guessed_files: tuple[Path, ...]
     output: Path
     dev_share: float = 0.1  # of the training file, not learned from
 
     def __post_init__(self) -> None:
+        if not self.guessed_files:
+            raise UserError("--guessed_file is missing; --help shows examples")
         if not 0 <= self.dev_share < 1:
             raise UserError(f"--dev_share={self.dev_share}: must be at least 0 and below 1")
         if self.output.suffix != ".jsonl":

@@ -28,6 +28,20 @@ class Guesses(NamedTuple):
     log_odds: np.ndarray  # [n] float64, of the second label
 
 
+def read_all_guesses(
+    paths: Sequence[Path], columns: ExamplesOptions, labels: tuple[str, str]
+) -> Guesses:
+    """Of several models for the same texts: the mean of their log odds."""
+    first, *others = (read_guesses(path, columns, labels) for path in paths)
+    for path, other in zip(paths[1:], others, strict=True):
+        if other.examples != first.examples:
+            raise UserError(
+                f"{path}: holds other texts than {paths[0]}; give guesses of the same --input"
+            )
+    log_odds = np.mean([first.log_odds, *(x.log_odds for x in others)], axis=0)
+    return Guesses(first.examples, log_odds)
+
+
 def read_guesses(path: Path, columns: ExamplesOptions, labels: tuple[str, str]) -> Guesses:
     """Reads a .jsonl file of `run_predict.py --classify`; UserError naming file and line."""
     if path.suffix != ".jsonl":

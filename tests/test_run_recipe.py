@@ -22,12 +22,14 @@ class Programs:
         budget: Budget | None,
         student: tuple[str, ...] = (),
         second_opinion: bool = False,
+        num_teachers: int = 1,
     ):
         self.calls: list[tuple[str, ...]] = []
         self.hours = 0.0  # on the clock
         self.leaves_unlabelled = True
         options = RecipeOptions(
-            ("--a=1",), ("--b=2",), student, ("--fill_mask=[MASK]",), budget, second_opinion
+            *(("--a=1",), ("--b=2",), student, ("--fill_mask=[MASK]",)),
+            *(budget, second_opinion, num_teachers),
         )
         monkeypatch.setattr(flags, "recipe_options", lambda: options)
         monkeypatch.setattr(flags, "given_dataset_flags", lambda: ["--dataset=toy"])
@@ -39,7 +41,10 @@ class Programs:
         self.hours += 0.25
         given = dict(x.removeprefix("--").partition("=")[::2] for x in arguments)
         if program in ("run_pretrain.py", "run_finetune.py") and "output_dir" in given:
-            leave(Path(given["output_dir"]), given)
+            seeds = range(int(given.get("num_seeds", 1)))
+            runs = [f"seed-{i}" for i in seeds] if len(seeds) > 1 else [""]
+            for name in runs:
+                leave(Path(given["output_dir"]) / name, given)
         if program == "run_prepare.py" and self.leaves_unlabelled:
             Path(given["data_dir"]).mkdir(parents=True, exist_ok=True)
             (Path(given["data_dir"]) / "unlabelled.txt").write_text("A film.\n")
@@ -126,7 +131,7 @@ def test_a_student_learns_what_its_teacher_guesses(
         ("finetune", teacher, student, guesses[0]),
         ("from_scratch", random_teacher, random_student, guesses[1]),
     ):
-        guessed = runs / f"{name}_guessed.jsonl"
+        guessed = runs / f"guessed_{name}.jsonl"
         assert f"--checkpoint={runs / name}" in guess
         assert f"--input={output_dir / 'data' / 'unlabelled.txt'}" in guess
         assert f"--output={guessed}" in guess
@@ -163,10 +168,10 @@ def test_a_second_opinion_is_asked_of_each_teachers_guesses(
     for name, opinion, student in zip(
         ("finetune", "from_scratch"), opinions, students, strict=True
     ):
-        agreed = runs / f"{name}_agreed.jsonl"
+        agreed = runs / f"agreed_{name}.jsonl"
         assert set(opinion) == {
             f"--train_file={output_dir / 'data' / 'train.jsonl'}",
-            f"--guessed_file={runs / f'{name}_guessed.jsonl'}",
+            f"--guessed_file={runs / f'guessed_{name}.jsonl'}",
             f"--output={agreed}",
         }
         assert f"--guessed_file={agreed}" in student
@@ -176,9 +181,37 @@ def test_a_second_opinion_is_asked_of_each_teachers_guesses(
     assert not again.named("run_second_opinion.py")
 
 
+def test_teachers_share_their_minutes_and_guess_together(
+    output_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budget = Budget(180.0, 12.0, 60.0)
+    programs = Programs(monkeypatch, budget, ("--c=3",), second_opinion=True, num_teachers=3)
+    run_recipe.main()
+    first = output_dir / "runs" / "finetune"
+    teachers, student, *_ = programs.named("run_finetune.py")
+    assert {"--num_seeds=3", "--max_minutes=4.0", f"--output_dir={first}"} <= set(teachers)
+    assert "--num_seeds=3" not in student
+    names = [f"seed-{i}" for i in range(3)]
+    for name, guess in zip(names, programs.named("run_predict.py"), strict=False):
+        assert f"--checkpoint={first / name}" in guess
+        assert f"--output={first / f'guessed_{name}.jsonl'}" in guess
+    opinion = programs.named("run_second_opinion.py")[0]
+    given = [x for x in opinion if x.startswith("--guessed_file=")]
+    assert given == [f"--guessed_file={first / f'guessed_{name}.jsonl'}" for name in names]
+    assert f"--guessed_file={output_dir / 'runs' / 'agreed_finetune.jsonl'}" in student
+
+
 def test_a_second_opinion_is_for_a_student() -> None:
     with pytest.raises(UserError, match="--second_opinion: goes with --student"):
         RecipeOptions((), (), (), (), None, second_opinion=True)
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(0, "must be at least 1"), (2, "goes with --second_opinion")]
+)
+def test_how_many_teachers_there_can_be(number: int, said: str) -> None:
+    with pytest.raises(UserError, match=f"--num_teachers={number}: {said}"):
+        RecipeOptions((), (), ("--c=3",), (), None, num_teachers=number)
 
 
 def test_guessing_eats_of_the_minutes_of_the_student(

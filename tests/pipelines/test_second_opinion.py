@@ -9,7 +9,13 @@ import pytest
 from bert_core.errors import UserError
 from pipelines.examples import Example
 from pipelines.options import ExamplesOptions
-from pipelines.second_opinion import Guesses, both_opinions, read_guesses, two_labels
+from pipelines.second_opinion import (
+    Guesses,
+    both_opinions,
+    read_all_guesses,
+    read_guesses,
+    two_labels,
+)
 
 LABELS = ("bad", "good")
 
@@ -60,6 +66,25 @@ def test_what_a_model_wrote_is_read(tmp_path: Path) -> None:
     assert [x.text for x in guesses.examples] == ["a", "b"]
     np.testing.assert_allclose(guesses.log_odds[0], np.log(4))
     assert -20 < guesses.log_odds[1] < -10  # sure, and still a number
+
+
+def _guess(text: str, good: float) -> dict[str, object]:
+    return {"text": text, "probabilities": {"bad": 1 - good, "good": good}}
+
+
+def test_of_several_models_the_mean_is_heard(tmp_path: Path) -> None:
+    one = _write(tmp_path / "1.jsonl", _guess("a", 0.8), _guess("b", 0.5))
+    two = _write(tmp_path / "2.jsonl", _guess("a", 0.5), _guess("b", 0.1))
+    guesses = read_all_guesses([one, two], ExamplesOptions(), LABELS)
+    assert [x.text for x in guesses.examples] == ["a", "b"]
+    np.testing.assert_allclose(guesses.log_odds, [np.log(4) / 2, -np.log(9) / 2])
+
+
+def test_models_must_have_guessed_the_same_texts(tmp_path: Path) -> None:
+    one = _write(tmp_path / "1.jsonl", _guess("a", 0.8))
+    two = _write(tmp_path / "2.jsonl", _guess("b", 0.8))
+    with pytest.raises(UserError, match=r"2\.jsonl: holds other texts than .*1\.jsonl"):
+        read_all_guesses([one, two], ExamplesOptions(), LABELS)
 
 
 @pytest.mark.parametrize(
