@@ -6,10 +6,9 @@
 Runs the programs as a person would, and shows each command. With --student, the dataset's
 texts without labels get those that the fine-tuned model guesses (with --second_opinion, it
 and NB-SVM together, and with --num_teachers several of it), and the pretrained one is
-fine-tuned anew on all. With --minutes, raw
-text to the first model that is scored takes about so long on any machine: pretraining gets
-what preparing the data, --finetune_minutes and --student_minutes leave. The same command
-again goes on where it was stopped.
+fine-tuned anew on all. With --minutes, raw text to the first model that is scored takes about
+so long on any machine: pretraining gets what preparing the data, --finetune_minutes and
+--student_minutes leave. The same command again goes on where it was stopped.
 """
 
 import shlex

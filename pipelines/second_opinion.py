@@ -31,7 +31,10 @@ class Guesses(NamedTuple):
 def read_all_guesses(
     paths: Sequence[Path], columns: ExamplesOptions, labels: tuple[str, str]
 ) -> Guesses:
-    """Of several models for the same texts: the mean of their log odds."""
+    """Of one or more models for the same texts: the mean of their log odds.
+
+    UserError where a file is none of theirs, or holds other texts than the first.
+    """
     first, *others = (read_guesses(path, columns, labels) for path in paths)
     for path, other in zip(paths[1:], others, strict=True):
         if other.examples != first.examples:
