@@ -55,7 +55,7 @@ ROWS = {
     "words: random": Row({}, {"word_init": "random"}),
     "slopes: none": Row({"alibi_slopes": []}),
     "neighbours: none": Row({"neighbour_offsets": []}),
-    "neighbours: -1 and 1": Row({"neighbour_offsets": [-1, 1]}),
+    "neighbours: two on each side": Row({"neighbour_offsets": [-2, -1, 1, 2]}),
     "slopes and neighbours: none, words: random (faithful BERT)": Row(
         {"alibi_slopes": [], "neighbour_offsets": []}, {"word_init": "random"}
     ),
