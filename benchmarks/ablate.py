@@ -3,6 +3,7 @@
   python run_prepare.py --dataset=imdb_reviews --data_dir=data/imdb
   python benchmarks/ablate.py --data_dir=data/imdb --output_dir=runs/ablate --minutes=10
   python benchmarks/ablate.py --data_dir=data/imdb --output_dir=runs/ablate --only=slopes,rate
+  python benchmarks/ablate.py --data_dir=data/imdb --output_dir=runs/ablate --finetune_epochs=1
 
 Every row trains for the same minutes, and ends with its dev loss in bits a character of
 the text, so that vocabularies compare. With --finetune_epochs each is also fine-tuned on a
@@ -36,8 +37,6 @@ from loops.metrics_log import last_of
 ROOT = Path(__file__).resolve().parent.parent
 SHAPE = json.loads((ROOT / "configs" / "imdb_model.json").read_text())
 RECIPE = (ROOT / "configs" / "imdb.flags").read_text().splitlines()
-
-
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -112,7 +111,10 @@ def main() -> None:
         and (values.finetune_epochs or not row.finetune)
     ]
     if not names:
-        raise UserError(f"--only={','.join(values.only)}: no row has that word")
+        raise UserError(
+            f"--only={','.join(values.only)}: no row has that word; rows of fine-tuning "
+            "need --finetune_epochs"
+        )
     output = Path(values.output_dir)
     if values.finetune_epochs:
         write_split(train_file, output / "films")

@@ -27,12 +27,13 @@ from absl import flags as absl_flags
 
 import flags
 from bert_core.errors import UserError
-from loops.files import write_whole
+from loops.files import check_writable, write_whole
 from pipelines.examples import Example, read_examples
 from pipelines.options import ExamplesOptions
 
 CAPITALISED = re.compile(r"\b[A-Z][a-z]+")
 SMALL = re.compile(r"\b[a-z]+\b")
+SMALL_SHARE = 0.05  # of a name's reviews: as many may have it in small letters
 MOST_REVIEWS = 40  # a name in more of them says little; no film has more than 30 reviews
 SAME_FILM = 2  # names
 DEV_SHARE = 0.25
@@ -49,7 +50,9 @@ def main() -> None:
     values = flags.FLAGS
     if not values.train_file or not values.output_dir:
         raise UserError("--train_file and --output_dir are needed; --help shows an example")
-    write_split(Path(values.train_file), Path(values.output_dir))
+    directory = Path(values.output_dir)
+    check_writable(directory, "--output_dir")
+    write_split(Path(values.train_file), directory)
 
 
 def write_split(train_file: Path, directory: Path) -> None:
@@ -65,10 +68,10 @@ def write_split(train_file: Path, directory: Path) -> None:
     print(f"{len(train):,} reviews to train on, {len(dev):,} of other films", flush=True)
 
 
-def split(examples: Sequence[Example], seed: int = 0) -> tuple[list[int], list[int]]:
+def split(examples: Sequence[Example]) -> tuple[list[int], list[int]]:
     """Places of the examples to train on and of those of other films, each in order."""
     of_label = defaultdict(list)
-    for index in np.random.default_rng(seed).permutation(len(examples)).tolist():
+    for index in np.random.default_rng(0).permutation(len(examples)).tolist():
         of_label[examples[index].label].append(index)
     each = round(DEV_SHARE * len(examples) / len(of_label))
     dev = {index for indices in of_label.values() for index in indices[:each]}
@@ -105,7 +108,7 @@ def names(texts: Sequence[str]) -> dict[str, np.ndarray]:
     return {
         name: np.array(found)
         for name, found in places.items()
-        if small[name.lower()] <= len(found) / 20
+        if small[name.lower()] <= SMALL_SHARE * len(found)
     }
 
 
