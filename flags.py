@@ -450,14 +450,15 @@ def finetune_flags() -> None:
     flags.DEFINE_string(
         "pooling",
         "auto",
-        "What is read of a text: mean of the tokens, mean_max, BERT's cls, or auto: cls where "
-        "the run it starts from has a trained pooler.",
+        "What is read of a text: mean of the tokens, detectors (that, and how strong learned "
+        "features are where they are strongest), BERT's cls, or auto: cls where the run it "
+        "starts from has a trained pooler.",
     )
     flags.DEFINE_integer(
         "attention_window",
         None,
         "Read longer texts in windows of at most so many tokens, such as the pretraining's "
-        "--seq_length: faster, with --pooling=mean or mean_max; unset: as in that run.",
+        "--seq_length: faster, with --pooling=mean or detectors; unset: as in that run.",
     )
     flags.DEFINE_integer("num_seeds", 1, "Repeat with so many seeds; mean and deviation.")
     flags.DEFINE_float("dropout", 0.1, "Dropout in fine-tuning.")

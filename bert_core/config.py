@@ -13,7 +13,7 @@ from typing import Any
 from bert_core.errors import UserError
 
 ACTIVATIONS = ("gelu", "gelu_new", "relu")
-POOLINGS = ("cls", "mean", "mean_max")
+POOLINGS = ("cls", "mean", "detectors")
 FARTHEST_NEIGHBOUR = 8  # a table [V, H] each: what is farther away is for attention
 
 # L and H of https://github.com/google-research/bert#bert, 2020-03-11 and 2018.
@@ -57,7 +57,8 @@ class BertConfig:
     attention_window: int = 0
     # What a classifier reads: "cls" is BERT's tanh-pooled first token, "mean" the
     # mean of the visible tokens (without next-sentence loss nothing trains [CLS]),
-    # "mean_max" their mean and, beside it, their largest number in each place.
+    # "detectors" that and, beside it, the strongest responses of learned detectors
+    # (bert_core/detectors.py).
     pooling: str = "cls"
 
     def __post_init__(self) -> None:

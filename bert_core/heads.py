@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from bert_core.config import BertConfig
+from bert_core.detectors import Detectors
 from bert_core.layers import Dense, Initializer, LayerNorm, activation
 
 
@@ -53,33 +54,28 @@ class MeanPooler(tf.Module):
         return total / tf.maximum(tf.reduce_sum(mask, axis=1, keepdims=True), 1.0)
 
 
-class MeanMaxPooler(tf.Module):
-    """The mean of the visible tokens, then the largest number of each place.
+class DetectorPooler(tf.Module):
+    """The mean of the visible tokens, then what detectors found among them."""
 
-    Howard and Ruder 2018, https://arxiv.org/abs/1801.06146, section 3.3, without the
-    last token.
-    """
-
-    def __init__(self, width: int):
+    def __init__(self, init: Initializer, config: BertConfig):
         super().__init__(name="pooler")
-        self.width = 2 * width  # 2 H
-        self._mean = MeanPooler(width)
+        self._mean = MeanPooler(config.hidden_size)
+        self.detectors = Detectors(init, config)
+        self.width = config.hidden_size + self.detectors.width
 
     def __call__(self, x: tf.Tensor, input_mask: tf.Tensor) -> tf.Tensor:
-        """[B * S, H] -> [B, 2 H]."""
-        visible = input_mask[:, :, tf.newaxis] > 0  # [B, S, 1]
-        # Below what a LayerNorm gives, and still a number in float16.
-        largest = tf.reduce_max(tf.where(visible, _rows(x, input_mask), -1e4), axis=1)
-        return tf.concat([self._mean(x, input_mask), largest], axis=1)
+        """[B * S, H] -> [B, H + N]."""
+        found = self.detectors(_rows(x, input_mask), input_mask)
+        return tf.concat([self._mean(x, input_mask), found], axis=1)
 
 
-def pooler(init: Initializer, config: BertConfig) -> Pooler | MeanPooler | MeanMaxPooler:
+def pooler(init: Initializer, config: BertConfig) -> Pooler | MeanPooler | DetectorPooler:
     """The pooler that `config.pooling` names; `width` is the size of what it makes."""
     if config.pooling == "cls":
         return Pooler(init, config)
     if config.pooling == "mean":
         return MeanPooler(config.hidden_size)
-    return MeanMaxPooler(config.hidden_size)
+    return DetectorPooler(init, config)
 
 
 def _rows(x: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:

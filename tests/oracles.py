@@ -194,10 +194,15 @@ def mean_pooler(x: Array, mask: Array) -> Array:
     return np.stack([row[visible == 1].mean(0) for row, visible in zip(x, mask, strict=True)])
 
 
-def mean_max_pooler(x: Array, mask: Array) -> Array:
-    """Mean and maximum of each sequence's vectors where `mask` is 1, side by side."""
+def detector_pooler(p: Parameters, x: Array, mask: Array) -> Array:
+    """The mean of each sequence's vectors where `mask` is 1, then the largest of each of
+    relu(x W) there (max-over-time pooling)."""
     seen = [row[visible == 1] for row, visible in zip(x, mask, strict=True)]
-    return np.stack([np.concatenate([row.mean(0), row.max(0)]) for row in seen])
+    kernel = p["detectors/kernel"]
+    found = [np.maximum(row @ kernel, 0.0).max(0) for row in seen]
+    return np.stack(
+        [np.concatenate([row.mean(0), y]) for row, y in zip(seen, found, strict=True)]
+    )
 
 
 def mlm_logits(p: Parameters, a: Architecture, input_ids: Array, positions: Array) -> Array:
@@ -216,7 +221,7 @@ def classifier_logits(
     pooled = {
         "cls": lambda: cls_pooler(under(p, "pooler"), x),
         "mean": lambda: mean_pooler(x, mask),
-        "mean_max": lambda: mean_max_pooler(x, mask),
+        "detectors": lambda: detector_pooler(under(p, "pooler"), x, mask),
     }[a.pooling]()
     return dense(under(p, "output"), pooled)
 

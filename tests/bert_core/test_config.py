@@ -122,7 +122,7 @@ def configs(draw):
         alibi_slopes=tuple(draw(st.one_of(st.just([]), slopes))),
         neighbour_offsets=tuple(draw(st.sets(st.sampled_from([-8, -2, -1, 1, 2, 8])))),
         attention_window=draw(st.integers(0, 10**6)),
-        pooling=draw(st.sampled_from(["cls", "mean", "mean_max"])),
+        pooling=draw(st.sampled_from(["cls", "mean", "detectors"])),
     )
 
 

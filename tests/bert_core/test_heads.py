@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bert_core.heads import MeanMaxPooler, MeanPooler, MlmHead, Pooler, pooler
+from bert_core.heads import DetectorPooler, MeanPooler, MlmHead, Pooler, pooler
 from bert_core.layers import Initializer
 from tests import oracles
 from tests.small_bert import (
@@ -60,15 +60,19 @@ def test_the_mean_of_no_token_is_zero():
 
 
 @MODE
-def test_mean_max_pooler(mode):
-    _, mask, _ = random_inputs(small_config())
-    x = normal(*mask.shape, 15) - 3.0  # most maxima are below 0, where padding must not count
-    actual = MODES[mode](MeanMaxPooler(15))(x.reshape(-1, 15), mask)
-    assert actual.shape == (len(mask), 30)
-    assert_close(actual, oracles.mean_max_pooler(x.astype(np.float64), mask))
+def test_detector_pooler(mode):
+    config = small_config()
+    layer = DetectorPooler(INIT, config)
+    parameters = randomise(layer)
+    _, mask, _ = random_inputs(config)
+    x = normal(*mask.shape, 15)
+    x[mask == 0] = 9.0  # what padding holds must not count
+    actual = MODES[mode](layer)(x.reshape(-1, 15), mask)
+    assert actual.shape == (len(mask), layer.width)
+    assert_close(actual, oracles.detector_pooler(parameters, x.astype(np.float64), mask))
 
 
 def test_the_config_names_the_pooler():
-    assert isinstance(pooler(INIT, small_config(pooling="mean_max")), MeanMaxPooler)
+    assert isinstance(pooler(INIT, small_config(pooling="detectors")), DetectorPooler)
     assert isinstance(pooler(INIT, small_config(pooling="cls")), Pooler)
     assert isinstance(pooler(INIT, small_config(pooling="mean")), MeanPooler)

@@ -148,7 +148,7 @@ def test_shapes_unknown_when_traced():
         assert_close(logits(to_tensors(batch)), expected.reshape(-1, 19))
     row = tf.TensorSpec([None], tf.int32)
     signature = ClassificationBatch(ids, ids, ids, row, tf.TensorSpec([None]))
-    for pooling in ("cls", "mean", "mean_max"):
+    for pooling in ("cls", "mean", "detectors"):
         config = small_config(pooling=pooling)
         model, parameters, _ = classifier_case(config)
         logits = tf.function(model.logits, input_signature=[signature])
@@ -257,7 +257,7 @@ def test_tokens_and_positions_that_do_not_occur_have_no_gradient():
 
 
 @MODE
-@pytest.mark.parametrize("pooling", ["cls", "mean", "mean_max"])
+@pytest.mark.parametrize("pooling", ["cls", "mean", "detectors"])
 def test_padding_changes_nothing_at_all(mode, pooling):
     config = small_config(pooling=pooling)
     model, _, batch = classifier_case(config)
@@ -271,7 +271,7 @@ def test_padding_changes_nothing_at_all(mode, pooling):
     np.testing.assert_array_equal(before, after)  # bit by bit
 
 
-@pytest.mark.parametrize("pooling", ["cls", "mean", "mean_max"])
+@pytest.mark.parametrize("pooling", ["cls", "mean", "detectors"])
 def test_more_padding_changes_nothing(pooling):
     model, _, batch = classifier_case(small_config(pooling=pooling))
     longer = batch._replace(
@@ -280,10 +280,10 @@ def test_more_padding_changes_nothing(pooling):
             for name in ("input_ids", "input_mask", "segment_ids")
         }
     )
-    assert_close(model.logits(to_tensors(longer)), model.logits(to_tensors(batch)), 2e-6)
+    assert_close(model.logits(to_tensors(longer)), model.logits(to_tensors(batch)), 5e-6)
 
 
-@pytest.mark.parametrize("pooling", ["cls", "mean", "mean_max"])
+@pytest.mark.parametrize("pooling", ["cls", "mean", "detectors"])
 def test_every_visible_token_changes_its_text_and_no_other(pooling):
     model, _, batch = classifier_case(small_config(pooling=pooling))
     before = model.logits(to_tensors(batch)).numpy()
@@ -308,7 +308,7 @@ def test_every_token_reaches_every_prediction():
 
 def test_a_text_of_padding_alone_does_no_harm():
     # The row that only fills a batch: no NaN may come through its weight of 0.
-    for pooling in ("cls", "mean", "mean_max"):
+    for pooling in ("cls", "mean", "detectors"):
         config = small_config(pooling=pooling)
         model, parameters, batch = classifier_case(config)
         batch.input_mask[-1] = 0
