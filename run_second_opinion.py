@@ -1,4 +1,4 @@
-"""Guessed labels, guessed again by two: fine-tuned runs, and NB-SVM on up to three words.
+"""Guessed labels, guessed again by two: fine-tuned runs, and NB-SVM on words and bigrams.
 
   python run_predict.py --checkpoint=runs/classify --classify \\
       --input=more.txt --output=guessed.jsonl
@@ -23,12 +23,8 @@ def main() -> None:
     from pipelines.dev_split import split_dev
     from pipelines.examples import read_examples
     from pipelines.labelled import guess_columns
-    from pipelines.second_opinion import (
-        both_opinions,
-        read_all_guesses,
-        second_opinion,
-        two_labels,
-    )
+    from pipelines.nb_svm import NbSvm
+    from pipelines.second_opinion import both_opinions, read_all_guesses, two_labels
     from pipelines.unlabelled import text_columns
 
     started = time.monotonic()
@@ -38,7 +34,7 @@ def main() -> None:
     if options.dev_share:
         train, _ = split_dev(train, options.dev_share, seed=0)
     print(f"NB-SVM learns from {len(train):,} texts", flush=True)
-    agreed = both_opinions(guesses, second_opinion(train, labels))
+    agreed = both_opinions(guesses, NbSvm(train, labels))
     shown = text_columns(guesses.examples, columns)
     write_classes(options.output, shown, labels, agreed)
     changed = (agreed[:, 1] > 0.5) != (guesses.log_odds > 0)

@@ -1,4 +1,4 @@
-"""What a classifier has to beat: the largest class, and NB-SVM on up to two words, and three.
+"""What a classifier has to beat: the largest class, and NB-SVM on words and bigrams.
 
   python benchmarks/baselines.py --train_file=data/imdb/train.jsonl \
       --test_file=data/imdb/test.jsonl
@@ -25,7 +25,7 @@ from pipelines.examples import Example, read_examples
 from pipelines.nb_svm import NbSvm
 from pipelines.second_opinion import two_labels
 
-STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0)  # C, the weight of the data against the regularisation
+STRENGTHS = (0.1, 0.3, 1.0, 3.0)  # C, the weight of the data against the regularisation
 
 
 @flags.group
@@ -45,27 +45,20 @@ def main() -> None:
     labels = two_labels(all_train, values.train_file)
     started = time.monotonic()
     train, dev = split_dev(all_train, values.dev_share, seed=0)
+    scores = {c: accuracy(train, dev, labels, c) for c in STRENGTHS}
+    best = max(scores, key=lambda c: scores[c])
     largest = max(labels, key=lambda x: sum(example.label == x for example in all_train))
     print(f"majority: test accuracy {np.mean([x.label == largest for x in test]):.4f}")
-    for longest in (2, 3):
-        scores = {c: accuracy(train, dev, labels, c, longest) for c in STRENGTHS}
-        best = max(scores, key=lambda c: scores[c])
-        result = accuracy(all_train, test, labels, best, longest)
-        print(
-            f"NB-SVM on up to {longest} words: test accuracy {result:.4f} with C = {best} "
-            f"(dev {scores[best]:.4f}; {time.monotonic() - started:.0f} s)"
-        )
+    print(f"NB-SVM: dev accuracy {scores[best]:.4f} with C = {best}")
+    result = accuracy(all_train, test, labels, best)
+    print(f"NB-SVM: test accuracy {result:.4f} ({time.monotonic() - started:.0f} s)")
 
 
 def accuracy(
-    train: Sequence[Example],
-    test: Sequence[Example],
-    labels: tuple[str, str],
-    strength: float,
-    longest: int,
+    train: Sequence[Example], test: Sequence[Example], labels: tuple[str, str], strength: float
 ) -> float:
     """Of NB-SVM trained on the one and tested on the other."""
-    model = NbSvm(train, labels, strength, longest)
+    model = NbSvm(train, labels, strength)
     return float(np.mean((model.margins(test) > 0) == (model.signs(test) > 0)))
 
 

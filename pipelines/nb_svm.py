@@ -1,10 +1,11 @@
-"""NB-SVM: a linear classifier of two classes, on which words and n-grams a text has.
+"""NB-SVM: a linear classifier of two classes, on which words and bigrams a text has.
 
 Wang and Manning 2012, https://aclanthology.org/P12-2018, section 2.3: each feature counts
 as the logarithm of its ratio in the two classes, under a linear classifier with squared
 hinge loss. It is trained in minutes, and hard to beat on long texts. NumPy alone.
 """
 
+import itertools
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -23,17 +24,11 @@ class NbSvm:
     """Trained on examples of two labels, to say which of them others have."""
 
     def __init__(
-        self,
-        examples: Sequence[Example],
-        labels: tuple[str, str],
-        strength: float = 1.0,
-        longest: int = 2,
+        self, examples: Sequence[Example], labels: tuple[str, str], strength: float = 1.0
     ):
-        """strength: C, the weight of the data against the regularisation.
-        longest: words of an n-gram; 1 for words alone, 2 for bigrams as well.
-        """
+        """strength: C, the weight of the data against the regularisation."""
         self._labels = labels
-        self._vocabulary = known_features(examples, longest)
+        self._vocabulary = known_features(examples)
         counted, size = count(examples, self._vocabulary), len(self._vocabulary)
         self._model = train_nb_svm(counted, size, self.signs(examples), strength)
 
@@ -126,44 +121,26 @@ def _sums(counted: Counted, of_texts: np.ndarray, size: int) -> np.ndarray:
     return np.bincount(counted.features, of_texts[counted.texts], size)
 
 
-def ngrams(example: Example, words: int) -> set[str]:
-    """Each `words` of its lower-cased words and marks that stand beside each other."""
+def features_of(example: Example) -> set[str]:
+    """Its lower-cased words and marks, and each two that are neighbours."""
     tokens = TOKEN.findall(f"{example.text} {example.text_pair or ''}".lower())
-    return set(map(" ".join, zip(*(tokens[i:] for i in range(words)), strict=False)))
+    return {*tokens, *map(" ".join, itertools.pairwise(tokens))}
 
 
-def known_features(examples: Sequence[Example], longest: int) -> dict[str, int]:
-    """Feature -> number, of those n-grams in enough texts.
-
-    Only what both ends of are known can be known itself, so that of the many long n-grams
-    few are ever counted.
-    """
-    known: dict[str, int] = {}
-    for words in range(1, longest + 1):
-        counts: dict[str, int] = {}
-        for example in examples:
-            for feature in ngrams(example, words):
-                if words == 1 or _ends_known(feature, known):
-                    counts[feature] = counts.get(feature, 0) + 1
-        known |= {feature: 0 for feature, number in counts.items() if number >= MIN_TEXTS}
-    return {feature: number for number, feature in enumerate(sorted(known))}
+def known_features(examples: Sequence[Example]) -> dict[str, int]:
+    """Feature -> number, of those in enough texts."""
+    counts: dict[str, int] = {}
+    for example in examples:
+        for feature in features_of(example):
+            counts[feature] = counts.get(feature, 0) + 1
+    kept = sorted(feature for feature, number in counts.items() if number >= MIN_TEXTS)
+    return {feature: number for number, feature in enumerate(kept)}
 
 
 def count(examples: Sequence[Example], vocabulary: dict[str, int]) -> Counted:
-    """The features of `vocabulary` that each text has."""
-    longest = max((feature.count(" ") + 1 for feature in vocabulary), default=1)
-    sizes = range(1, longest + 1)
     rows = [
-        sorted(
-            vocabulary[x] for words in sizes for x in ngrams(example, words) if x in vocabulary
-        )
-        for example in examples
+        [vocabulary[x] for x in features_of(example) if x in vocabulary] for example in examples
     ]
     texts = np.repeat(np.arange(len(rows), dtype=np.int32), [len(row) for row in rows])
-    features = np.array([x for row in rows for x in row], np.int32)
+    features = np.array([x for row in rows for x in sorted(row)], np.int32)
     return Counted(texts, features, len(rows))
-
-
-def _ends_known(feature: str, known: dict[str, int]) -> bool:
-    """Whether an n-gram's first n - 1 words are known, and its last."""
-    return feature.rpartition(" ")[0] in known and feature.partition(" ")[2] in known

@@ -18,9 +18,6 @@ from pipelines.examples import Example, json_records, text_in
 from pipelines.nb_svm import NbSvm
 from pipelines.options import ExamplesOptions
 
-# NB-SVM's, chosen on reviews of films that it had not learned from (docs/recipe.md).
-STRENGTH = 0.03
-LONGEST = 3
 SUREST = 1e-6  # of a probability from 0 or 1, for its logarithm
 
 
@@ -66,10 +63,6 @@ def read_guesses(path: Path, columns: ExamplesOptions, labels: tuple[str, str]) 
     if not examples:
         raise UserError(f"{path}: holds no texts")
     return Guesses(examples, np.array(log_odds))
-
-
-def second_opinion(train: Sequence[Example], labels: tuple[str, str]) -> NbSvm:
-    return NbSvm(train, labels, STRENGTH, LONGEST)
 
 
 def both_opinions(guesses: Guesses, second: NbSvm) -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 
 from pipelines import nb_svm
 from pipelines.examples import Example
-from pipelines.nb_svm import NbSvm, count, known_features, log_ratios, ngrams
+from pipelines.nb_svm import NbSvm, count, features_of, known_features, log_ratios
 
 
 def _examples(*texts: tuple[str, str]) -> list[Example]:
@@ -26,37 +26,24 @@ def _random_examples(number: int, seed: int) -> list[Example]:
     return examples
 
 
-def test_features_are_words_and_marks_and_those_that_are_neighbours() -> None:
-    example = Example("Good, good", "film", None)
-    assert ngrams(example, 1) == {"good", ",", "film"}
-    assert ngrams(example, 2) == {"good ,", ", good", "good film"}
-    assert ngrams(example, 3) == {"good , good", ", good film"}
-    assert ngrams(example, 5) == set()
+def test_features_are_words_marks_and_neighbours() -> None:
+    found = features_of(Example("Good, good", "film", None))
+    assert found == {"good", ",", "film", "good ,", ", good", "good film"}
 
 
 def test_rare_features_are_left_out() -> None:
     examples = _examples(("a b", "x"), ("a b c", "y"))
-    assert set(known_features(examples, 2)) == {"a", "b", "a b"}
-    counted = count(_examples(("b b z", "x"), ("", "x")), known_features(examples, 2))
+    assert set(known_features(examples)) == {"a", "b", "a b"}
+    counted = count(_examples(("b b z", "x"), ("", "x")), known_features(examples))
     assert (counted.num_texts, len(counted.features)) == (2, 1)
-
-
-@pytest.mark.parametrize("longest", [1, 2, 3, 4])
-def test_known_are_all_that_two_texts_have(longest: int) -> None:
-    examples = _random_examples(30, 6)
-    had = [{x for n in range(1, longest + 1) for x in ngrams(e, n)} for e in examples]
-    expected = {x for features in had for x in features if sum(x in y for y in had) >= 2}
-    assert set(known_features(examples, longest)) == expected
-    counted = count(examples, known_features(examples, longest))
-    assert len(counted.features) == sum(len(features & expected) for features in had)
 
 
 def test_ratios_are_those_of_the_definition() -> None:
     examples = _random_examples(50, 0)
-    vocabulary = known_features(examples, 2)
+    vocabulary = known_features(examples)
     signs = np.array([1.0 if x.label == "+" else -1.0 for x in examples])
     actual = log_ratios(count(examples, vocabulary), len(vocabulary), signs)
-    sets = [(ngrams(x, 1) | ngrams(x, 2)) & set(vocabulary) for x in examples]
+    sets = [features_of(x) & set(vocabulary) for x in examples]
     shares = []
     for label in "+-":
         of_label = [s for s, x in zip(sets, examples, strict=True) if x.label == label]
@@ -69,7 +56,7 @@ def test_ratios_are_those_of_the_definition() -> None:
 @pytest.mark.parametrize("strength", [0.1, 3.0])
 def test_weights_are_where_the_loss_is_least(strength: float) -> None:
     examples = _random_examples(60, 1)
-    vocabulary = known_features(examples, 2)
+    vocabulary = known_features(examples)
     counted, size = count(examples, vocabulary), len(vocabulary)
     signs = np.array([1.0 if x.label == "+" else -1.0 for x in examples])
     ratios = log_ratios(counted, size, signs)
@@ -99,7 +86,7 @@ def test_two_words_say_what_neither_does() -> None:
 
 def test_weights_are_drawn_towards_their_mean_size() -> None:
     examples = _random_examples(60, 5)
-    vocabulary = known_features(examples, 2)
+    vocabulary = known_features(examples)
     counted, size = count(examples, vocabulary), len(vocabulary)
     signs = np.array([1.0 if x.label == "+" else -1.0 for x in examples])
     ratios = log_ratios(counted, size, signs)
