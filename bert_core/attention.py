@@ -136,7 +136,9 @@ def padding_bias(input_mask: tf.Tensor) -> tf.Tensor:
 
     exp(-1e9) is exactly 0 in float32, so padding changes nothing at all.
     """
-    return (1.0 - tf.cast(input_mask, tf.float32))[:, tf.newaxis, tf.newaxis, :] * -1e9
+    bias = (1.0 - tf.cast(input_mask, tf.float32)) * -1e9
+    # No tf.newaxis: TensorFlow Lite cannot index arrays of unknown sizes by it.
+    return tf.expand_dims(tf.expand_dims(bias, 1), 1)
 
 
 def alibi_bias(

@@ -31,7 +31,8 @@ class Neighbours(tf.Module):
         for offset, table in self.by_offset():
             said = tf.gather(table, input_ids)  # [B, S, H], by the token that says it
             if input_mask is not None:
-                said *= tf.cast(input_mask, said.dtype)[:, :, tf.newaxis]
+                # No tf.newaxis: see `padding_bias`.
+                said *= tf.expand_dims(tf.cast(input_mask, said.dtype), 2)
             added.append(_moved(said, -offset))
         return tf.add_n(added)
 

@@ -12,12 +12,12 @@ from tests.small_bert import randomise, small_config
 PAD, SEP = 0, 3
 
 
-@pytest.fixture(scope="module", params=["mean", "cls"])
+@pytest.fixture(scope="module", params=[("mean", 0), ("cls", 0), ("detectors", 4)])
 def model(request: pytest.FixtureRequest) -> Classifier:
+    pooling, window = request.param
     ours = {"alibi_slopes": (1.0, 0.5, 0.1), "neighbour_offsets": (-1, 1)}
-    model = Classifier(
-        small_config(hidden_size=48, vocab_size=90, pooling=request.param, **ours), 3
-    )
+    ours |= {"pooling": pooling, "attention_window": window}
+    model = Classifier(small_config(hidden_size=48, vocab_size=90, **ours), 3)
     randomise(model, scale=0.15)
     return model
 
