@@ -46,10 +46,11 @@ def main() -> None:
         pretrain.append(f"--max_minutes={recorded_minutes(pretrained) or round(left, 2)}")
     run(*pretrain, f"--output_dir={pretrained}")
     finetuned = classifiers(options, data, pretrained, "finetune")
-    scratch = classifiers(options, data, pretrained, "from_scratch", "--from_scratch")
+    from_scratch = ("--from_scratch", *options.scratch)
+    scratch = classifiers(options, data, pretrained, "from_scratch", *from_scratch)
     if options.fill_mask:
         run("run_predict.py", f"--checkpoint={pretrained}", *options.fill_mask)
-    print("\n".join(["", *summary(pretrained, finetuned, scratch)]))
+    print("\n".join(["", *summary(options, pretrained, finetuned, scratch)]))
     print(f"\nlook at the curves: {shlex.quote(str(pretrained / 'curves.png'))}")
     runs = pretrained.parent
     tensorboard = Path(sys.executable).with_name("tensorboard")
@@ -69,8 +70,8 @@ def classifiers(
         f"--init_checkpoint={pretrained}",
         f"--train_file={data / 'train.jsonl'}",
         f"--test_file={data / 'test.jsonl'}",
-        *start,
         *options.finetune,
+        *start,
     ]
     budget = options.budget
     limit = [f"--max_minutes={budget.minutes_of_each(options.num_teachers)}"] if budget else []
@@ -151,7 +152,9 @@ def run(program: str, *arguments: str) -> None:
         sys.exit(status)
 
 
-def summary(pretrained: Path, finetuned: list[Path], scratch: list[Path]) -> list[str]:
+def summary(
+    options: RecipeOptions, pretrained: Path, finetuned: list[Path], scratch: list[Path]
+) -> list[str]:
     """What the runs recorded, side by side."""
     from loops.metrics_log import last_of
     from loops.run_directory import read_record
@@ -163,10 +166,11 @@ def summary(pretrained: Path, finetuned: list[Path], scratch: list[Path]) -> lis
         f"dev masked loss       {dev['loss']:.3f} nats a token; knowing word frequencies "
         f"only: {entropy:.3f}"
     ]
+    other = f", but for {' '.join(options.scratch)}" if options.scratch else ""
     for tuned, random, learned in zip(finetuned, scratch, LEARNED, strict=False):
         lines += [
             f"test accuracy         {test_accuracies(tuned)}{learned}",
-            f"  from random weights {test_accuracies(random)}, same network and training",
+            f"  from random weights {test_accuracies(random)}, same network and training{other}",
         ]
     return [*lines, f"  majority class      {majority:.4f}"]
 

@@ -28,7 +28,7 @@ class Programs:
         self.hours = 0.0  # on the clock
         self.leaves_unlabelled = True
         options = RecipeOptions(
-            *(("--a=1",), ("--b=2",), student, ("--fill_mask=[MASK]",)),
+            *(("--a=1",), ("--b=2",), ("--d=4",), student, ("--fill_mask=[MASK]",)),
             *(budget, second_opinion, num_teachers),
         )
         monkeypatch.setattr(flags, "recipe_options", lambda: options)
@@ -91,10 +91,11 @@ def test_each_program_once_with_its_flags(
     assert "--b=2" in tuned
     # The same but for where it goes and where it starts.
     where = f"--output_dir={output_dir / 'runs' / 'from_scratch'}"
-    assert {*scratch} - {*tuned} == {where, "--from_scratch"}
+    assert {*scratch} - {*tuned} == {where, "--from_scratch", "--d=4"}
     said = capsys.readouterr().out
     assert "4.500 nats" in said
     assert said.count("0.7500") == 2
+    assert "same network and training, but for --d=4" in said
     assert "majority class      0.5000" in said
 
 
@@ -142,7 +143,9 @@ def test_a_student_learns_what_its_teacher_guesses(
             f"--output_dir={runs / f'{name}_student'}",
         }
         assert second.index("--c=3") > second.index("--b=2")
-        assert ("--from_scratch" in second) == (name == "from_scratch")
+        for call in (first, second):
+            of_scratch = {"--from_scratch", "--d=4"} & {*call[call.index("--b=2") :]}
+            assert len(of_scratch) == (2 if name == "from_scratch" else 0)
     said = capsys.readouterr().out
     assert said.count("0.7500") == 4
     assert said.count("with guessed labels as well") == 1
@@ -203,7 +206,7 @@ def test_teachers_share_their_minutes_and_guess_together(
 
 def test_a_second_opinion_is_for_a_student() -> None:
     with pytest.raises(UserError, match="--second_opinion: goes with --student"):
-        RecipeOptions((), (), (), (), None, second_opinion=True)
+        RecipeOptions((), (), (), (), (), None, second_opinion=True)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +214,7 @@ def test_a_second_opinion_is_for_a_student() -> None:
 )
 def test_how_many_teachers_there_can_be(number: int, said: str) -> None:
     with pytest.raises(UserError, match=f"--num_teachers={number}: {said}"):
-        RecipeOptions((), (), ("--c=3",), (), None, num_teachers=number)
+        RecipeOptions((), (), (), ("--c=3",), (), None, num_teachers=number)
 
 
 def test_guessing_eats_of_the_minutes_of_the_student(
