@@ -166,11 +166,12 @@ def summary(
         f"dev masked loss       {dev['loss']:.3f} nats a token; knowing word frequencies "
         f"only: {entropy:.3f}"
     ]
-    other = f", but for {' '.join(options.scratch)}" if options.scratch else ""
+    same = ", same network and training"
+    same += f", but for {' '.join(options.scratch)}" if options.scratch else ""
     for tuned, random, learned in zip(finetuned, scratch, LEARNED, strict=False):
         lines += [
             f"test accuracy         {test_accuracies(tuned)}{learned}",
-            f"  from random weights {test_accuracies(random)}, same network and training{other}",
+            f"  from random weights {test_accuracies(random)}{same}",
         ]
     return [*lines, f"  majority class      {majority:.4f}"]
 
