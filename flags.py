@@ -451,8 +451,8 @@ def finetune_flags() -> None:
         "pooling",
         "auto",
         "What is read of a text: mean of the tokens, detectors (that, and how strong learned "
-        "features are where they are strongest), BERT's cls, or auto: cls where the run it "
-        "starts from has a trained pooler.",
+        "features are where they are strongest), BERT's cls, or auto: what a fine-tuned "
+        "or imported run that it starts from reads, else mean.",
     )
     flags.DEFINE_integer(
         "attention_window",
@@ -512,10 +512,11 @@ def num_seeds() -> int:
 
 
 def finetuning_config(
-    config: bert_config.BertConfig, has_pooler: bool, pools: bool
+    config: bert_config.BertConfig, trained_pooling: str, pools: bool
 ) -> bert_config.BertConfig:
     """The pretrained architecture, as a task is to be trained from it.
 
+    trained_pooling: what "auto" means, of `run_directory.trained_pooling`.
     pools: whether the task reads a text as one vector; else no pooler is kept.
     """
     if FLAGS.attention_window is not None:
@@ -526,8 +527,8 @@ def finetuning_config(
         raise UserError(f"--pooling={FLAGS.pooling}: must be one of {', '.join(allowed)}")
     if not pools and FLAGS.pooling != "auto":
         raise UserError(f"--pooling: --task={FLAGS.task} reads each token, pooling none")
-    has_pooler = has_pooler and pools
-    pooling = ("cls" if has_pooler else "mean") if FLAGS.pooling == "auto" else FLAGS.pooling
+    automatic = trained_pooling if pools else "mean"
+    pooling = automatic if FLAGS.pooling == "auto" else FLAGS.pooling
     return with_dropout(dataclasses.replace(config, pooling=pooling))
 
 
@@ -812,7 +813,11 @@ def recipe_flags() -> None:
     flags.DEFINE_integer(
         "num_teachers", 1, "So many models guess, each with its share of --finetune_minutes."
     )
-    flags.DEFINE_float("minutes", None, "From raw text to the first model that is scored.")
+    flags.DEFINE_float(
+        "minutes",
+        None,
+        "From raw text to the first model that is scored; with --student, the first of those.",
+    )
     flags.DEFINE_float("finetune_minutes", None, "Of these, at most so many for fine-tuning.")
     flags.DEFINE_float("student_minutes", 0.0, "Of these, for guessing and the --student.")
     flags.DEFINE_multi_string("fill_mask", [], "A text with [MASK] in it, to be filled in.")

@@ -51,7 +51,7 @@ def main() -> None:
     paths = [output_dir / f"seed-{flags.FLAGS.seed + i}" for i in range(num_seeds)]
     paths = [output_dir] if num_seeds == 1 else paths
     config = flags.finetuning_config(
-        run_directory.read_run_config(start), run_directory.has_pooler(start), task.pools
+        run_directory.read_run_config(start), run_directory.trained_pooling(start), task.pools
     )
     if not flags.FLAGS.from_scratch:
         run_directory.check_weights(start, config)
@@ -151,8 +151,8 @@ def model_and_source(config: Any, start: Path, labels: Any, seed: int) -> tuple[
     if flags.FLAGS.from_scratch:
         print(f"random weights in the shape of {start}")
         return model, "random"
-    left = () if same_outputs(start, flags.FLAGS.task, labels) else ("output/",)
-    loaded = load_run(model, start, left=left)
+    same = same_outputs(start, flags.FLAGS.task, labels, config.pooling)
+    loaded = load_run(model, start, left=() if same else ("output/",))
     print("\n".join([f"weights only from {loaded.where}:", *loaded.lines()]))
     return model, str(loaded.where)
 

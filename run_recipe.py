@@ -8,13 +8,15 @@ texts without labels get those that the fine-tuned model guesses (with --second_
 and NB-SVM together, and with --num_teachers several of it), and the pretrained one is
 fine-tuned anew on all. With --minutes, raw text to the first model that is scored takes about
 so long on any machine: pretraining gets what preparing the data, --finetune_minutes and
---student_minutes leave. The same command again goes on where it was stopped.
+--student_minutes leave. All is done from random weights as well, to which --scratch may give
+a rate of their own. The same command again goes on where it was stopped.
 """
 
 import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,12 +73,11 @@ def classifiers(
         f"--train_file={data / 'train.jsonl'}",
         f"--test_file={data / 'test.jsonl'}",
         *options.finetune,
-        *start,
     ]
     budget = options.budget
     limit = [f"--max_minutes={budget.minutes_of_each(options.num_teachers)}"] if budget else []
     seeds = [f"--num_seeds={options.num_teachers}"] if options.num_teachers > 1 else []
-    run(*classify, *limit, *seeds, f"--output_dir={first}")
+    run(*classify, *start, *limit, *seeds, f"--output_dir={first}")
     if not options.student:
         return [first]
     started = time.monotonic()
@@ -93,7 +94,7 @@ def classifiers(
                     f"{budget.student_minutes}; the student takes a few steps only, give more"
                 )
         classify.append(f"--max_minutes={minutes}")
-    run(*classify, f"--output_dir={student}")
+    run(*classify, *start, f"--output_dir={student}")
     return [first, student]
 
 
@@ -166,14 +167,22 @@ def summary(
         f"dev masked loss       {dev['loss']:.3f} nats a token; knowing word frequencies "
         f"only: {entropy:.3f}"
     ]
-    same = ", same network and training"
-    same += f", but for {' '.join(options.scratch)}" if options.scratch else ""
+    told = options.finetune
     for tuned, random, learned in zip(finetuned, scratch, LEARNED, strict=False):
         lines += [
             f"test accuracy         {test_accuracies(tuned)}{learned}",
-            f"  from random weights {test_accuracies(random)}{same}",
+            f"  from random weights {test_accuracies(random)}, same network and training"
+            + difference(told, options.scratch),
         ]
+        told = (*told, *options.student)
     return [*lines, f"  majority class      {majority:.4f}"]
+
+
+def difference(told: Sequence[str], scratch: Sequence[str]) -> str:
+    """What random weights were told that the others were not; of a flag the last counts."""
+    last = dict(flag.partition("=")[::2] for flag in told)
+    other = [x for x in scratch if last.get(x.partition("=")[0]) != x.partition("=")[2]]
+    return f", but for {' '.join(other)}" if other else ""
 
 
 def runs_of(directory: Path) -> list[Path]:

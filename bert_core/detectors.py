@@ -30,8 +30,8 @@ class Detectors(tf.Module):
     def __call__(self, x: tf.Tensor, input_mask: tf.Tensor) -> tf.Tensor:
         """[B, S, H] vectors, [B, S] mask, 1 for a token -> [B, N], 0 for a text of padding.
 
-        There is no bias: padding's vectors are 0, and so is what it gives, which relu would
-        put there anyway.
+        There is no bias, so that padding, whose vectors are made 0, gives 0, the least that
+        relu lets through.
         """
         x *= tf.cast(input_mask, x.dtype)[:, :, tf.newaxis]
         return tf.nn.relu(largest_products(x, self.kernel, self.compute_dtype))

@@ -10,7 +10,7 @@ import tensorflow as tf
 from loops.checkpoints import Checkpoints, marked_steps
 from loops.evaluate import Predictor
 from loops.portable import read_lines
-from loops.run_directory import read_record
+from loops.run_directory import read_record, read_run_config
 
 # (truth, answers [m, C] in input order) -> figures
 Score = Callable[[Any, np.ndarray], dict[str, float]]
@@ -86,11 +86,16 @@ class BestWeights:
         return values[self._metric], -values["loss"]
 
 
-def same_outputs(start: Path, task: str, names: Sequence[str]) -> bool:
+def same_outputs(start: Path, task: str, names: Sequence[str], pooling: str) -> bool:
     """Whether `start` was trained for this very task, converted classifiers included, and
-    has these very outputs, so that its last layer serves."""
+    has these very outputs, so that its last layer serves.
+
+    pooling: what that layer is to read of a text, if the task is one of whole texts.
+    """
     labels = start / "labels.txt"
     same_task = read_record(start).get("task", "classification") == task
+    if task != "token_classification" and read_run_config(start).pooling != pooling:
+        return False
     return same_task and labels.exists() and list(read_lines(labels)) == list(names)
 
 

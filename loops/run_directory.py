@@ -217,12 +217,13 @@ def check_weights(path: Path, config: BertConfig) -> None:
         )
 
 
-def has_pooler(path: Path) -> bool:
-    """Whether a run directory holds BERT's pooler, trained or imported."""
+def trained_pooling(path: Path) -> str:
+    """What is read of a text by the pooler of a run directory, trained or imported; the
+    mean, which has no weights, where there is none."""
     # Pretraining here records BERT's configuration, "cls", but trains no pooler: it has
     # no next-sentence loss.
     pretrained_here = read_record(path).get("program") == "pretrain"
-    return not pretrained_here and read_run_config(path).pooling == "cls"
+    return "mean" if pretrained_here else read_run_config(path).pooling
 
 
 def read_lower_case(path: Path) -> bool:

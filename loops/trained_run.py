@@ -76,8 +76,7 @@ def read_trained_run(path: Path) -> TrainedRun:
     if not isinstance(labels, list) or not all(isinstance(x, str) for x in labels):
         raise UserError(f"{path / 'run.json'}: its labels are no list of names")
     length = _number(record, "classification", "max_seq_length")
-    length = length or _number(record, "mlm", "seq_length")
-    positions = config.max_position_embeddings
+    length = length or _number(record, "mlm", "seq_length") or config.max_position_embeddings
     truncation = _part(record, "classification").get("truncation")
     parts = record.get("parts")  # of an imported model
     return TrainedRun(
@@ -87,7 +86,7 @@ def read_trained_run(path: Path) -> TrainedRun:
         labels=tuple(labels),
         fills_masks=program == "pretrain" or (isinstance(parts, list) and "head" in parts),
         reads_pairs=pairs if isinstance(pairs, bool) else None,
-        max_seq_length=min(length or positions, positions),
+        max_seq_length=length if config.reads(length) else config.max_position_embeddings,
         truncation=truncation if isinstance(truncation, str) else "head",
     )
 

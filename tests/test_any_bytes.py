@@ -14,7 +14,7 @@ def test_the_example_is_taken(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TARGETS)
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=20, deadline=None, derandomize=True)
 @given(data=st.binary(max_size=400), seed=st.integers(0, 2**32))
 @example(data=b"", seed=0)
 @example(data=b"1" * 5000, seed=0)

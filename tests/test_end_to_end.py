@@ -45,7 +45,7 @@ def pretrained(corpus: Path, zygote: Zygote) -> Path:
         "--vocab_size=2000",
         "--seq_length=64",
         "--batch_size=16",
-        "--num_train_steps=450",
+        "--num_train_steps=250",
         "--eval_sequences=64",
         "--learning_rate=2e-3",
         "--num_threads=1",
@@ -84,7 +84,7 @@ def test_the_second_start_finds_all_done(
     before = (pretrained / "metrics.jsonl").read_bytes()
     ended = zygote.run("run_pretrain.py", f"--flagfile={pretrained / 'flags.txt'}")
     assert ended.status == 0, ended.output
-    assert "resuming at step 450" in ended.output
+    assert "resuming at step 250" in ended.output
     assert "learned a vocabulary" not in ended.output  # the cache was used
     assert (pretrained / "metrics.jsonl").read_bytes() == before
 

@@ -21,6 +21,7 @@ from loops.checkpoints import latest_whole, read_variables
 from loops.run_directory import read_run_config
 from loops.safetensors_file import SafetensorsFile, write_safetensors
 from loops.warm_start import load_run
+from tests.conversions import transform
 from tests.programs import Zygote
 from tests.small_bert import assert_close
 
@@ -171,7 +172,7 @@ LAYOUTS: dict[str, tuple[str, Callable[[str], str], tuple[str, ...], set[str]]] 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_layout_gives_the_same_bits(
-    layout: str, tensors: Tensors, run: Path, tmp_path: Path, zygote: Zygote
+    layout: str, tensors: Tensors, run: Path, tmp_path: Path
 ) -> None:
     architecture, spell, left_out, parts = LAYOUTS[layout]
     source = shutil.copytree(GOLDEN / "model", tmp_path / "source")
@@ -184,7 +185,7 @@ def test_every_layout_gives_the_same_bits(
         ]
         kept["cls.predictions.decoder.bias"] = tensors["cls.predictions.bias"]
     write_safetensors(source / "model.safetensors", kept)
-    output = convert(zygote, source, tmp_path / "run")
+    output = "\n".join(transform("huggingface", "run", source, tmp_path / "run"))
     found, wanted = weights(tmp_path / "run"), weights(run)
     assert {name.split("/")[0] for name in found} == parts
     for name, value in found.items():

@@ -50,9 +50,10 @@ def test_fine_tuning_starts_with_the_imported_pooler(classifier: Path) -> None:
 def test_the_last_layer_is_kept_for_the_same_labels_only(classifier: Path) -> None:
     from loops.finetuning import same_outputs
 
-    assert same_outputs(classifier, "classification", ["a", "b"])
-    assert not same_outputs(classifier, "classification", ["b", "a"])
-    assert not same_outputs(classifier, "token_classification", ["a", "b"])
+    assert same_outputs(classifier, "classification", ["a", "b"], "cls")
+    assert not same_outputs(classifier, "classification", ["b", "a"], "cls")
+    assert not same_outputs(classifier, "classification", ["a", "b"], "mean")
+    assert not same_outputs(classifier, "token_classification", ["a", "b"], "cls")
 
 
 def test_a_fine_tuned_run_goes_out_and_comes_back(

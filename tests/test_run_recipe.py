@@ -146,6 +146,8 @@ def test_a_student_learns_what_its_teacher_guesses(
         for call in (first, second):
             of_scratch = {"--from_scratch", "--d=4"} & {*call[call.index("--b=2") :]}
             assert len(of_scratch) == (2 if name == "from_scratch" else 0)
+        # And behind that, so that it wins, what is said of random weights.
+        assert name == "finetune" or second.index("--d=4") > second.index("--c=3")
     said = capsys.readouterr().out
     assert said.count("0.7500") == 4
     assert said.count("with guessed labels as well") == 1
@@ -207,6 +209,21 @@ def test_teachers_share_their_minutes_and_guess_together(
 def test_a_second_opinion_is_for_a_student() -> None:
     with pytest.raises(UserError, match="--second_opinion: goes with --student"):
         RecipeOptions((), (), (), (), (), None, second_opinion=True)
+
+
+@pytest.mark.parametrize(
+    ("told", "scratch", "said"),
+    [
+        (("--rate=1",), (), ""),
+        (("--rate=1",), ("--rate=2",), ", but for --rate=2"),
+        (("--rate=1", "--rate=2"), ("--rate=2",), ""),
+        (("--rate=2", "--rate=1"), ("--x", "--rate=2"), ", but for --x --rate=2"),
+    ],
+)
+def test_what_random_weights_are_told_alone(
+    told: tuple[str, ...], scratch: tuple[str, ...], said: str
+) -> None:
+    assert run_recipe.difference(told, scratch) == said
 
 
 @pytest.mark.parametrize(

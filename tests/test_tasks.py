@@ -150,6 +150,21 @@ def test_the_last_layer_is_kept_for_the_same_task_only(
         assert json.loads((run / "config.json").read_text())["pooling"] == "mean"
 
 
+def test_a_text_is_read_as_the_start_read_it_unless_told_otherwise(
+    zygote: Zygote, finished: dict[str, tuple[Path, str]], files: Path, tmp_path: Path
+) -> None:
+    start = finished["regression"][0]
+    for name, more, fresh in (("told", ["--pooling=detectors"], 3), ("as_before", [], 0)):
+        run = tmp_path / name
+        ended = zygote.run(
+            *command("regression", files, start, run, "--num_train_steps=2", *more)
+        )
+        assert ended.status == 0, ended.output
+        assert f"newly initialised {fresh}" in ended.output
+        assert json.loads((run / "config.json").read_text())["pooling"] == "detectors"
+        start = run
+
+
 def test_what_is_not_a_classifier_is_not_converted(
     zygote: Zygote, finished: dict[str, tuple[Path, str]], tmp_path: Path
 ) -> None:

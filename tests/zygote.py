@@ -9,6 +9,7 @@ tests/programs.py talks to it: a JSON object a line, {"argv", "environment", "in
 output are paths. With --without_tensorflow, a program that imports it is ended.
 """
 
+import gc
 import importlib.abc
 import importlib.machinery
 import json
@@ -30,6 +31,13 @@ def main() -> None:
     else:
         import tensorflow_text  # noqa: F401
 
+        # What every training program imports, of others', when it draws and logs.
+        importlib.import_module("matplotlib.backends.backend_agg")
+        importlib.import_module("tensorboard.plugins.hparams.summary_v2")
+
+    # Children neither look through what is imported for garbage nor copy its pages.
+    gc.collect()
+    gc.freeze()
     for line in sys.stdin:
         request = json.loads(line)
         child = os.fork()

@@ -15,7 +15,7 @@ from bert_core.models import Classifier, MaskedLanguageModel
 from loops import google_files, huggingface_files, run_files
 from loops.checkpoints import Checkpoints
 from loops.finetuning import BestWeights
-from loops.run_directory import has_pooler
+from loops.run_directory import trained_pooling
 from loops.safetensors_file import SafetensorsFile
 from loops.train_step import TrainState
 from loops.use_options import FORMATS
@@ -64,15 +64,17 @@ def test_a_run_that_came_with_a_conversion(converted: dict[str, Path]) -> None:
         assert load_run(model, run).fresh == []
 
 
-def test_who_has_a_pooler(converted: dict[str, Path], theirs: Path, tmp_path: Path) -> None:
-    assert has_pooler(converted["run"])
+def test_which_pooler_is_trained(
+    converted: dict[str, Path], theirs: Path, tmp_path: Path
+) -> None:
+    assert trained_pooling(converted["run"]) == "cls"
     removed = {"bert__pooler__dense__weight": None, "bert__pooler__dense__bias": None}
     edit_tensors(theirs / "model.safetensors", **removed)
     transform("huggingface", "run", theirs, tmp_path / "without")
-    assert not has_pooler(tmp_path / "without")
+    assert trained_pooling(tmp_path / "without") == "mean"
     pretrained = Path(shutil.copytree(converted["run"], tmp_path / "pretrained"))
     edit(pretrained / "run.json", program="pretrain")  # says "cls" but has trained none
-    assert not has_pooler(pretrained)
+    assert trained_pooling(pretrained) == "mean"
 
 
 @pytest.mark.parametrize("keeps_best", [False, True])

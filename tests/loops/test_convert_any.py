@@ -145,7 +145,7 @@ def convert_or_say_why(source: str, target: str, start: Path) -> bool:
 
 
 @pytest.mark.parametrize("source", FORMATS)
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None, derandomize=True)
 @given(data=st.data(), seed=st.integers(0, 2**32))
 def test_any_damage(
     source: str, converted: dict[str, Path], data: st.DataObject, seed: int

@@ -10,6 +10,7 @@ import pytest
 from bert_core.errors import UserError
 from loops.trained_run import TrainedRun, read_trained_run
 from tests.bad_input_cases import START
+from tests.conversions import edit
 
 
 def run(directory: Path, **record: Any) -> TrainedRun:
@@ -30,6 +31,16 @@ def test_a_pretrained_run_fills_masks(tmp_path: Path) -> None:
     found.check_can("embed")
     with pytest.raises(UserError, match=r"--classify: .*start is no classifier; run_finetune"):
         found.check_can("classify")
+
+
+@pytest.mark.parametrize(("window", "length"), [(0, 32), (16, 100), (32, 100), (64, 32)])
+def test_no_more_is_read_than_there_are_positions_for(
+    window: int, length: int, tmp_path: Path
+) -> None:
+    trained = {"max_seq_length": 100}  # of 32 positions; in windows of up to 32 it fits
+    run(tmp_path, program="finetune", classification=trained, labels=["a", "b"])
+    edit(tmp_path / "start" / "config.json", attention_window=window)
+    assert read_trained_run(tmp_path / "start").max_seq_length == length
 
 
 def test_a_fine_tuned_run_classifies_as_it_was_trained_to(tmp_path: Path) -> None:
