@@ -529,6 +529,11 @@ def finetuning_config(
         raise UserError(f"--pooling: --task={FLAGS.task} reads each token, pooling none")
     automatic = trained_pooling if pools else "mean"
     pooling = automatic if FLAGS.pooling == "auto" else FLAGS.pooling
+    if pooling == "cls" and 0 < config.attention_window < FLAGS.max_seq_length:
+        raise UserError(
+            f"--attention_window={config.attention_window}: pooling cls would read the first "
+            "window alone; give --pooling=mean or detectors, or --attention_window=0"
+        )
     return with_dropout(dataclasses.replace(config, pooling=pooling))
 
 
@@ -540,6 +545,12 @@ def classification_options(seed: int) -> options.ClassificationOptions:
         token_dropout=FLAGS.token_dropout,
         seed=seed,
     )
+
+
+def evaluation_options(seed: int) -> options.ClassificationOptions:
+    """As in training, but no more rows at once than a micro-batch has: they fit."""
+    rows = FLAGS.micro_batch_size or FLAGS.batch_size
+    return dataclasses.replace(classification_options(seed), batch_size=rows)
 
 
 def dev_share() -> float:

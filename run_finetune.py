@@ -211,7 +211,7 @@ def questions(task: Any, split: Any, vocabulary: Any, seed: int) -> Any:
     from loops.finetuning import Questions
     from pipelines.classification_batches import answer_order, evaluation_batches
 
-    options = flags.classification_options(seed)
+    options = flags.evaluation_options(seed)
     batches, order = evaluation_batches(
         split.texts, split.labels, vocabulary, options, task.batch
     )

@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import flags
+from bert_core.errors import UserError
 from loops import console, stopping
 
 
@@ -32,6 +33,8 @@ def main() -> None:
     run.check_can(options.action)
     if options.action == "classify":
         run.check_pairs(bool(columns.text_pair_column))
+        if columns.text_pair_column and not options.input:
+            raise UserError("--text_pair_column: names a column of a file; give --input")
     length = run.sequence_length(flags.FLAGS.max_seq_length)
     reading = flags.reading_options(length, run.truncation)
     from pipelines.unlabelled import read_texts

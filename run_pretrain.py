@@ -23,7 +23,7 @@ from loops import stopping
 
 DEFAULT_STEPS = 3000
 # What has a row for each token or position, of which --init_checkpoint may have fewer.
-GROWING = ("encoder/embeddings/word", "encoder/embeddings/position", "head/bias")
+GROWING = ("encoder/embeddings/", "head/bias")
 CHARTED = "unigram_entropy"  # a flat line in the chart of the loss
 
 
@@ -40,10 +40,12 @@ def main() -> None:
     distribution = None if flags.FLAGS.prepare_only else flags.distribution_options()
     from loops import peers, run_directory, startup
     from pipelines.corpus_check import check_corpus, check_outside
+    from pipelines.vocabulary import read_tokens
 
     if start is None:
         # Made again once the vocabulary is known; here so that a mistake shows early.
-        flags.word_init(flags.model_config(None, mlm.seq_length).hidden_size)
+        size = len(read_tokens(file)) if (file := store_options.vocab_file) else None
+        flags.word_init(flags.model_config(size, mlm.seq_length).hidden_size)
     else:
         store_options = vocabulary_of(start, store_options)
     written = {"cache_dir": store_options.cache_dir}
@@ -132,9 +134,8 @@ def model_and_source(vocabulary: Any, mlm: Any, start: Path | None) -> tuple[Any
         return model, None
     loaded = load_run(model, start, may_grow=GROWING)
     say("\n".join([f"weights only from {loaded.where}:", *loaded.lines()]))
-    trained = (
-        read_record(start).get("mlm", {}).get("seq_length", config.max_position_embeddings)
-    )
+    positions = earlier.max_position_embeddings
+    trained = read_record(start).get("mlm", {}).get("seq_length", positions)
     if trained < mlm.seq_length:
         say(f"positions from {trained:,} on have never been trained")
     if vocabulary.size > earlier.vocab_size:
@@ -189,6 +190,7 @@ def plan(prepared: Any, mlm: Any, start: Path | None, replicas: Any) -> Any:
             **({} if start else {"word_init": flags.word_init(model.config.hidden_size)}),
             "vocabulary": vocabulary.sha256,
             "corpus": prepared.fingerprint,
+            "eval_sequences": flags.eval_sequences(),
             "dev_fraction": prepared.store.manifest["dev_fraction"],
             "unigram_entropy": stream.statistics.unigram_entropy,
         },
@@ -214,6 +216,7 @@ class Evaluation:
         from pipelines.tokenizer import Tokenizer
 
         vocabulary, dev = prepared.vocabulary, prepared.store.split("dev")
+        mlm = dataclasses.replace(mlm, batch_size=session.steps.micro_batch_size)  # it fits
         self._batches = mlm_batches.evaluation_batches(
             dev, vocabulary, mlm, flags.eval_sequences()
         )

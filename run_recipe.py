@@ -12,7 +12,9 @@ so long on any machine: pretraining gets what preparing the data, --finetune_min
 a rate of their own. The same command again goes on where it was stopped.
 """
 
+import contextlib
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -22,8 +24,10 @@ from typing import Any
 
 import flags
 from bert_core.errors import UserError
+from loops import stopping
 from loops.recipe_options import LEAST_MINUTES, RecipeOptions
 
+SECONDS = 0.5  # between two looks for a signal while a program runs
 PARTS = ("data", "cache", "runs")
 LEARNED = ("", ", with guessed labels as well")  # by the runs of `classifiers`
 
@@ -34,6 +38,11 @@ def main() -> None:
     check_output_dir(output_dir)
     data, pretrained = output_dir / "data", output_dir / "runs" / "pretrain"
     run("run_prepare.py", *flags.given_dataset_flags(), f"--data_dir={data}")
+    for needed in ("train.jsonl", "test.jsonl"):
+        if not (data / needed).exists():
+            raise UserError(
+                f"{data}: has no {needed}; the dataset needs labels and a test split"
+            )
     if options.student and not (data / "unlabelled.txt").exists():
         raise UserError("--student: the dataset has no texts without labels; leave it out")
     pretrain = [
@@ -127,7 +136,8 @@ def check_output_dir(path: Path) -> None:
         raise UserError(f"--output_dir={path}: is a file; name a directory")
     check_writable(path, "--output_dir")
     for entry in sorted(path.iterdir()) if path.exists() else ():
-        if entry.name not in PARTS or not entry.is_dir():
+        # What is half-written stands beside its place, under its name and something more.
+        if entry.name.partition(".")[0] not in PARTS or not entry.is_dir():
             raise UserError(
                 f"--output_dir={path}: holds {entry.name}, which is no recipe's; name a "
                 "new directory"
@@ -145,12 +155,25 @@ def recorded_minutes(run_directory: Path) -> float | None:
 
 
 def run(program: str, *arguments: str) -> None:
-    """Runs a program beside this one, shown as it would be typed."""
+    """Runs a program beside this one, shown as it would be typed.
+
+    A signal goes on to it, and it is waited for: it has something to save.
+    """
     print("\n$ " + shlex.join(["python", program, *arguments]), flush=True)
     path = Path(__file__).resolve().parent / program
-    status = subprocess.run([sys.executable, str(path), *arguments], check=False).returncode
-    if status:
-        sys.exit(status)
+    with (
+        stopping.deferred(),
+        subprocess.Popen([sys.executable, str(path), *arguments]) as child,
+    ):
+        while child.poll() is None and not stopping.requested():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(SECONDS)
+        if stopping.requested():
+            # Of a Ctrl-C it knows; a second one would end it at once, and this does not.
+            child.send_signal(signal.SIGTERM)
+    stopping.check()
+    if child.returncode:
+        sys.exit(child.returncode)
 
 
 def summary(

@@ -10,7 +10,7 @@ from bert_core.config import BertConfig
 from bert_core.layers import Dense, Initializer, LayerNorm, activation, dropout, fold_in
 from bert_core.neighbours import Neighbours
 from bert_core.recompute import recomputed
-from bert_core.windows import cut, joined, num_windows
+from bert_core.windows import cut, joined
 
 
 class Embeddings(tf.Module):
@@ -112,9 +112,8 @@ class Encoder(tf.Module):
             return self.hidden_states(input_ids, input_mask, segment_ids, seed, positions)[-1]
         if input_mask is None:
             input_mask = tf.ones_like(input_ids)
-        count = num_windows(seq_length, window)
         input_ids, input_mask, segment_ids = (
-            None if x is None else cut(x, batch_size, seq_length, count)
+            None if x is None else cut(x, batch_size, seq_length, window)
             for x in (input_ids, input_mask, segment_ids)
         )
         states = self.hidden_states(input_ids, input_mask, segment_ids, seed)

@@ -1,8 +1,9 @@
 """Long texts in windows that do not see each other: attention without the square.
 
-A text of S tokens becomes K = ceil(S / window) rows of W = ceil(S / K) tokens, each with
-positions from 0, as in pretraining. A pooler over all tokens brings them together.
-Sizes are numbers where they are known when traced, else scalar tensors.
+A text of S tokens becomes K = ceil(S / W) rows of W tokens, W being the window, or S if that
+is less. Each has positions from 0, as in pretraining. A pooler over all tokens brings them
+together. Where a text is cut depends on nothing but the text: not on how far its batch is
+padded. Sizes are numbers where they are known when traced, else scalar tensors.
 """
 
 from typing import Any
@@ -12,14 +13,11 @@ import tensorflow as tf
 Size = Any  # int or int32 scalar
 
 
-def num_windows(seq_length: Size, window: int) -> Size:
-    """K, the fewest windows of at most `window` tokens."""
-    return -(-seq_length // window)
-
-
-def cut(x: tf.Tensor, batch_size: Size, seq_length: Size, count: Size) -> tf.Tensor:
+def cut(x: tf.Tensor, batch_size: Size, seq_length: Size, window: int) -> tf.Tensor:
     """[B, S] -> [B * K, W], with zeros behind a text's end."""
-    width = -(-seq_length // count)
+    known = isinstance(seq_length, int)
+    width = min(seq_length, window) if known else tf.minimum(seq_length, window)
+    count = -(-seq_length // width)
     padded = tf.pad(x, [[0, 0], [0, count * width - seq_length]])
     return tf.reshape(padded, [batch_size * count, width])
 

@@ -15,7 +15,6 @@ import fcntl
 import json
 import os
 import shlex
-import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,12 +24,10 @@ from bert_core.config import BertConfig, read_config
 from bert_core.errors import UserError
 from loops.files import check_writable, naming, write_whole
 
-# A start that died before run.json was written may leave these.
+# A start that died before run.json was written may leave these, `checkpoints` empty.
 _LEFT_BY_A_DEAD_START = (
     ".lock",
     "checkpoints",
-    "best",
-    "logs",
     "config.json",
     "vocab.txt",
     "tokenizer_config.json",
@@ -113,7 +110,9 @@ class RunDirectory:
         some and `allow_drift` is false. The step count, once fixed, is not compared.
         """
         now = flat(json.loads(json.dumps(values)))  # a tuple comes back as a list
-        recorded = {k: v for k, v in _BEFORE_RECORDED.items() if k in now}
+        # How much an evaluation reads was not recorded, whatever it was.
+        before = {**_BEFORE_RECORDED, "eval_sequences": now.get("eval_sequences")}
+        recorded = {k: v for k, v in before.items() if k in now}
         recorded |= flat(self.recorded())
         then = {k: v for k, v in recorded.items() if k not in _RESULTS}
         drift = [
@@ -138,13 +137,6 @@ class RunDirectory:
         flagfile = f"--flagfile={self.path / 'flags.txt'}"
         return shlex.join(["python", sys.argv[0], flagfile, *more_flags])
 
-    def clear_unrecorded(self) -> None:
-        """Removes what a start that died before run.json was written may have left."""
-        for directory in (self.checkpoints, self.best, self.logs):
-            if directory.exists():
-                shutil.rmtree(directory)
-        self.metrics.unlink(missing_ok=True)
-
 
 def check_output_dir(path: Path) -> None:
     """UserError when `path` cannot become a run directory; writes nothing."""
@@ -154,6 +146,7 @@ def check_output_dir(path: Path) -> None:
     if path.exists() and not (path / "run.json").exists():
         names = [x.name.removesuffix(".tmp") for x in path.iterdir()]
         strangers = sorted(set(names) - set(_LEFT_BY_A_DEAD_START))
+        strangers += [f"checkpoints/{x.name}" for x in path.glob("checkpoints/*")]
         if strangers:
             raise UserError(
                 f"--output_dir={path}: holds {strangers[0]} but no run; name a new directory"

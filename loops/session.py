@@ -78,7 +78,6 @@ def open_session(run: RunDirectory, plan: Plan) -> Session:
     state, steps = build(plan, team.from_chief(micro_batch_size))
     restored = None
     if run.is_new:
-        run.clear_unrecorded()
         checkpoints = Checkpoints(run.checkpoints, state, options.loop.max_to_keep)
         num_train_steps = _start(run, plan, state, steps)
     else:
@@ -89,6 +88,7 @@ def open_session(run: RunDirectory, plan: Plan) -> Session:
         if restored is None:
             _check_never_saved(run)
         if drift:
+            _check_ahead(run, restored or 0, num_train_steps)
             _record_drift(run, plan, steps, drift, restored or 0, num_train_steps)
         print("\n".join(startup.header(options.runtime, run.path, restored or 0)))
     team.from_chief(num_train_steps)
@@ -177,6 +177,15 @@ def _check_never_saved(run: RunDirectory) -> None:
         raise UserError(
             f"{run.checkpoints}: the checkpoints are gone, though {run.metrics} tells of "
             "steps; bring them back, or start again in another directory"
+        )
+
+
+def _check_ahead(run: RunDirectory, step: int, num_train_steps: int) -> None:
+    """UserError where another length than the run began with is behind it already."""
+    if step >= num_train_steps != run.recorded()["num_train_steps"]:
+        raise UserError(
+            f"{run.path}: is at step {step:,}, and the length asked for is {num_train_steps:,} "
+            "steps; ask for more, or name another --output_dir"
         )
 
 

@@ -41,8 +41,8 @@ def load_weights(
 ) -> LoadReport:
     """Assigns `values` to the model's variables of the same name.
 
-    A variable of `may_grow` may have more rows in the model than there are in `values`:
-    the first ones are loaded, the others stay as the model was made.
+    A variable whose name starts with one of `may_grow` may have more rows in the model than
+    there are in `values`: the first ones are loaded, the others stay as the model was made.
 
     Raises UserError when a variable whose name starts with one of `required` is
     missing or a shape differs; nothing is assigned then.
@@ -56,7 +56,7 @@ def load_weights(
     grown: dict[str, tuple[int, int]] = {}
     for name in loaded:
         theirs, ours = tuple(values[name].shape), tuple(variables[name].shape)
-        if name in may_grow and theirs[1:] == ours[1:] and theirs[0] < ours[0]:
+        if name.startswith(may_grow) and theirs[1:] == ours[1:] and theirs[0] < ours[0]:
             grown[name] = theirs[0], ours[0] - theirs[0]
         elif theirs != ours:
             raise UserError(

@@ -85,6 +85,9 @@ def write_source(source: Source, data_dir: Path, overwrite: bool) -> dict[str, A
             target.rename(retired)
         partial.rename(target)
     except OSError as error:
+        # Another may have been first.
+        if not overwrite and (present := _already_there(target, source)):
+            return present
         raise UserError(f"{data_dir}: cannot be written ({error.strerror or error})") from None
     finally:
         if retired.exists() and not target.exists():

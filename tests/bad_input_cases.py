@@ -206,6 +206,16 @@ VOCABULARY_CASES = [
     vocabulary("special only", VOCABULARY[:31], "nothing but special tokens"),
     vocabulary("binary", b"\x80\x04\x95", "line 1 is not UTF-8"),
     pretrain("vocab: missing", "--vocab_file={here}/v", says="v: cannot be read (No such file"),
+    pretrain(
+        "vocab: of another size",
+        *("--model_config={here}/model.json", "--vocab_file={here}/vocab.txt"),
+        says=("model.json: vocab_size is 9, the vocabulary has 6", "--vocab_file"),
+        files={
+            **CORPUS,
+            "model.json": changed(vocab_size=9),
+            "vocab.txt": b"[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n",
+        },
+    ),
     pretrain("vocab: folder", "--vocab_file={here}", says="cannot be read (Is a directory)"),
     pretrain(
         "vocab: two sources",

@@ -210,6 +210,11 @@ EXAMPLE_CASES = [
     ),
     finetune("pooling", "--pooling=max", says="--pooling=max: must be one of"),
     finetune(
+        "the first window alone",
+        *("--pooling=cls", "--attention_window=8", "--max_seq_length=16"),
+        says="--attention_window=8: pooling cls would read the first window alone",
+    ),
+    finetune(
         "guesses of a dataset",
         *("--dataset=docstrings", "--train_file=", "--guessed_file={here}/g.jsonl"),
         says="--dataset and --guessed_file: give the one or the other",

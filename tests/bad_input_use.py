@@ -96,6 +96,13 @@ PREDICT_CASES = [
         start_of_run__json=b'{"program": "finetune", "task": "token_classification"}',
     ),
     classify("single texts of pairs", "x", says="trained on pairs", start_of_run__json=PAIRS),
+    classify(
+        "a column of no file",
+        "x",
+        "--text_pair_column=b",
+        says="--text_pair_column: names a column of a file; give --input",
+        start_of_run__json=PAIRS,
+    ),
     classify("pairs of single texts", "--text_pair_column=b", *FILES, says="on single texts"),
     classify("too long", "x", "--max_seq_length=33", says="--max_seq_length=33: the model"),
     classify("too short", "x", "--max_seq_length=2", says="--max_seq_length=2: needs at least"),

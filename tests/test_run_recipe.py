@@ -10,6 +10,7 @@ import pytest
 import flags
 import run_recipe
 from bert_core.errors import UserError
+from loops import stopping
 from loops.recipe_options import SHARE_OF_STEPS, Budget, RecipeOptions
 
 
@@ -26,7 +27,7 @@ class Programs:
     ):
         self.calls: list[tuple[str, ...]] = []
         self.hours = 0.0  # on the clock
-        self.leaves_unlabelled = True
+        self.prepared = ["train.jsonl", "test.jsonl", "unlabelled.txt"]
         options = RecipeOptions(
             *(("--a=1",), ("--b=2",), ("--d=4",), student, ("--fill_mask=[MASK]",)),
             *(budget, second_opinion, num_teachers),
@@ -45,9 +46,10 @@ class Programs:
             runs = [f"seed-{i}" for i in seeds] if len(seeds) > 1 else [""]
             for name in runs:
                 leave(Path(given["output_dir"]) / name, given)
-        if program == "run_prepare.py" and self.leaves_unlabelled:
+        if program == "run_prepare.py":
             Path(given["data_dir"]).mkdir(parents=True, exist_ok=True)
-            (Path(given["data_dir"]) / "unlabelled.txt").write_text("A film.\n")
+            for name in self.prepared:
+                (Path(given["data_dir"]) / name).write_text("A film.\n")
         if "output" in given:
             Path(given["output"]).write_text("{}")
 
@@ -206,6 +208,51 @@ def test_teachers_share_their_minutes_and_guess_together(
     assert f"--guessed_file={output_dir / 'runs' / 'agreed_finetune.jsonl'}" in student
 
 
+def test_a_dataset_without_a_test_split_is_refused_before_training(
+    output_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = Programs(monkeypatch, None)
+    programs.prepared.remove("test.jsonl")
+    with pytest.raises(UserError, match=r"has no test\.jsonl"):
+        run_recipe.main()
+    assert not programs.named("run_pretrain.py")
+
+
+def test_what_a_start_that_died_has_half_written_is_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / "data.partial-0123abcd").mkdir()
+    run_recipe.check_output_dir(tmp_path)
+    (tmp_path / "database").mkdir()
+    with pytest.raises(UserError, match="holds database, which is no recipe's"):
+        run_recipe.check_output_dir(tmp_path)
+
+
+SLOW_PROGRAM = """
+import pathlib, signal, sys, time
+
+def end(*_):
+    time.sleep(0.5)
+    said.write_text("saved")
+    sys.exit(143)
+
+signal.signal(signal.SIGTERM, end)
+said = pathlib.Path(sys.argv[1])
+said.write_text("started")
+time.sleep(60)
+"""
+
+
+def test_a_program_is_told_of_a_signal_and_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run_slow.py").write_text(SLOW_PROGRAM)
+    monkeypatch.setattr(run_recipe, "__file__", str(tmp_path / "run_recipe.py"))
+    monkeypatch.setattr(stopping, "requested", (tmp_path / "said").exists)
+    with pytest.raises(SystemExit) as end:
+        run_recipe.run("run_slow.py", str(tmp_path / "said"))
+    assert end.value.code == 143
+    assert (tmp_path / "said").read_text() == "saved"
+
+
 def test_a_second_opinion_is_for_a_student() -> None:
     with pytest.raises(UserError, match="--second_opinion: goes with --student"):
         RecipeOptions((), (), (), (), (), None, second_opinion=True)
@@ -265,7 +312,7 @@ def test_a_student_needs_texts_without_labels(
     output_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     programs = Programs(monkeypatch, None, student=("--c=3",))
-    programs.leaves_unlabelled = False
+    programs.prepared.remove("unlabelled.txt")
     with pytest.raises(UserError, match="--student: the dataset has no texts without labels"):
         run_recipe.main()
     assert [call[0] for call in programs.calls] == ["run_prepare.py"]

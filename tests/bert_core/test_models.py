@@ -271,9 +271,11 @@ def test_padding_changes_nothing_at_all(mode, pooling):
     np.testing.assert_array_equal(before, after)  # bit by bit
 
 
-@pytest.mark.parametrize("pooling", ["cls", "mean", "detectors"])
-def test_more_padding_changes_nothing(pooling):
-    model, _, batch = classifier_case(small_config(pooling=pooling))
+@pytest.mark.parametrize(
+    ("pooling", "window"), [("cls", 0), ("mean", 0), ("detectors", 0), ("detectors", 4)]
+)
+def test_more_padding_changes_nothing(pooling, window):
+    model, _, batch = classifier_case(small_config(pooling=pooling, attention_window=window))
     longer = batch._replace(
         **{
             name: np.pad(getattr(batch, name), ((0, 0), (0, 2)))

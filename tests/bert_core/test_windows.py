@@ -14,7 +14,7 @@ from tests.small_bert import random_inputs, randomise, small_config
 
 @pytest.mark.parametrize(
     ("window", "widths", "traced"),
-    [(4, (3, 3, 3), False), (8, (5, 4), False), (5, (5, 4), True)],
+    [(4, (4, 4, 1), False), (8, (8, 1), False), (5, (5, 4), True), (20, (9,), True)],
 )
 def test_a_long_text_is_read_piece_by_piece(window, widths, traced):
     config = small_config(alibi_slopes=())

@@ -75,6 +75,15 @@ def test_the_fields_that_differ_are_listed(tmp_path: Path) -> None:
     assert run.check_same(now, allow_drift=True) == expected
 
 
+def test_how_much_is_evaluated_was_not_always_recorded(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    run.record(SETTINGS)
+    assert run.check_same({**SETTINGS, "eval_sequences": 8}, allow_drift=False) == []
+    run.record({**SETTINGS, "eval_sequences": 16})
+    with pytest.raises(UserError, match="eval_sequences: 16 then, 8 now"):
+        run.check_same({**SETTINGS, "eval_sequences": 8}, allow_drift=False)
+
+
 def test_flat() -> None:
     assert flat({"a": {"b": {"c": 1}, "d": []}, "e": 2}) == {"a.b.c": 1, "a.d": [], "e": 2}
 
@@ -87,16 +96,23 @@ def test_the_command_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     )
 
 
-def test_a_start_that_died_is_cleared(tmp_path: Path) -> None:
+def test_a_start_that_died_is_no_obstacle(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path)
-    for name in ("config.json.tmp", "vocab.txt", "run.json.tmp", "metrics.jsonl"):
+    for name in ("config.json.tmp", "vocab.txt", "run.json.tmp"):
         (tmp_path / name).write_text("half")
-    (run.logs / "train").mkdir(parents=True)
-    run.clear_unrecorded()
+    run.checkpoints.mkdir()
     check_output_dir(tmp_path)
     assert run.is_new
-    assert not run.logs.exists()
-    assert not run.metrics.exists()
+
+
+@pytest.mark.parametrize("theirs", ["checkpoints/model.bin", "logs/today.txt", "best/one"])
+def test_what_somebody_else_keeps_under_our_names_is_left_alone(
+    theirs: str, tmp_path: Path
+) -> None:
+    (tmp_path / theirs).parent.mkdir()
+    (tmp_path / theirs).write_text("precious")
+    with pytest.raises(UserError, match="but no run; name a new directory"):
+        check_output_dir(tmp_path)
 
 
 def test_places_that_are_no_run_directory(tmp_path: Path) -> None:

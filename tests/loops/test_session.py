@@ -63,6 +63,15 @@ def test_what_changes_no_number_may_change(tmp_path: Path) -> None:
     assert session.loop.max_bad_steps == 2
 
 
+@pytest.mark.parametrize("steps", [30, 39])
+def test_a_length_that_is_behind_the_run_is_refused(steps: int, tmp_path: Path) -> None:
+    finished(tmp_path)
+    before = (tmp_path / "run.json").read_bytes()
+    with pytest.raises(UserError, match=f"is at step 40, and the length asked for is {steps}"):
+        open_toy(tmp_path, steps=steps, runtime=DRIFT)
+    assert (tmp_path / "run.json").read_bytes() == before
+
+
 def test_drift_is_allowed_recorded_and_from_then_on_the_setting(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
@@ -84,7 +93,7 @@ def test_drift_is_allowed_recorded_and_from_then_on_the_setting(
     assert open_toy(tmp_path, steps=60, eval_steps=30).num_train_steps == 60
     with pytest.raises(UserError, match="60 then, 40 now"):
         open_toy(tmp_path)
-    open_toy(tmp_path, eval_steps=30, runtime=DRIFT)
+    open_toy(tmp_path, steps=80, eval_steps=30, runtime=DRIFT)
     assert len(json.loads((tmp_path / "run.json").read_text())["drift"]) == 2
 
 

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import run_pretrain
 from bert_core.config import BertConfig
 from bert_core.errors import UserError
 from bert_core.models import Classifier, MaskedLanguageModel
 from bert_core.names import named_variables
 from loops.checkpoints import Checkpoints
 from loops.warm_start import load_run, load_weights
+from tests.small_bert import small_config
 
 CONFIG = BertConfig(20, 8, 1, 2, 16, max_position_embeddings=8, pooling="mean")
 
@@ -89,6 +91,20 @@ def test_what_may_grow_keeps_its_first_rows() -> None:
         wrong = {**values, name: np.zeros(shape, np.float32)}
         with pytest.raises(UserError, match="position has shape"):
             load_weights(model, wrong, Path("there"), may_grow=(name,))
+
+
+def test_all_that_has_a_row_a_token_or_a_position_grows_in_pretraining() -> None:
+    ours = {"neighbour_offsets": (-1, 1)}
+    old = MaskedLanguageModel(small_config(**ours), seed=1)
+    more = small_config(**ours, vocab_size=21, max_position_embeddings=12)
+    values = {n: v.numpy() for n, v in named_variables(old).items()}
+    report = load_weights(
+        MaskedLanguageModel(more), values, Path("there"), may_grow=run_pretrain.GROWING
+    )
+    tables = ("word", "neighbours/tables/0", "neighbours/tables/1")
+    expected = {f"encoder/embeddings/{name}": (19, 2) for name in tables}
+    expected |= {"encoder/embeddings/position": (11, 1), "head/bias": (19, 2)}
+    assert report.grown == expected
 
 
 def test_a_run_that_has_saved_nothing(tmp_path: Path) -> None:
