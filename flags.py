@@ -529,7 +529,7 @@ def finetuning_config(
         raise UserError(f"--pooling: --task={FLAGS.task} reads each token, pooling none")
     automatic = trained_pooling if pools else "mean"
     pooling = automatic if FLAGS.pooling == "auto" else FLAGS.pooling
-    if pooling == "cls" and 0 < config.attention_window < FLAGS.max_seq_length:
+    if pooling == "cls" and not config.sees_all(FLAGS.max_seq_length):
         raise UserError(
             f"--attention_window={config.attention_window}: pooling cls would read the first "
             "window alone; give --pooling=mean or detectors, or --attention_window=0"
@@ -547,9 +547,8 @@ def classification_options(seed: int) -> options.ClassificationOptions:
     )
 
 
-def evaluation_options(seed: int) -> options.ClassificationOptions:
-    """As in training, but no more rows at once than a micro-batch has: they fit."""
-    rows = FLAGS.micro_batch_size or FLAGS.batch_size
+def evaluation_options(seed: int, rows: int) -> options.ClassificationOptions:
+    """As in training, with so many rows at once."""
     return dataclasses.replace(classification_options(seed), batch_size=rows)
 
 

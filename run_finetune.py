@@ -122,7 +122,7 @@ def finetune(
     session = open_session(run, planned)
     scorer = Scorer(model, task.score)
     best = BestWeights(run.best, model, session.recorder.metrics.lines, task.metric)
-    dev = questions(task, data.dev, vocabulary, seed)
+    dev = questions(session, task, data.dev, vocabulary, seed)
     samples = sample_texts.of_texts(data.dev.texts.first, vocabulary)
     looked_at = sample_texts.looked_at(samples, vocabulary)
 
@@ -206,12 +206,12 @@ def plan(model: Any, source: str, vocabulary: Any, data: Any, seed: int, replica
     )
 
 
-def questions(task: Any, split: Any, vocabulary: Any, seed: int) -> Any:
-    """A split as batches to be scored."""
+def questions(session: Any, task: Any, split: Any, vocabulary: Any, seed: int) -> Any:
+    """A split as batches to be scored, of as many rows as fit in training."""
     from loops.finetuning import Questions
     from pipelines.classification_batches import answer_order, evaluation_batches
 
-    options = flags.evaluation_options(seed)
+    options = flags.evaluation_options(seed, session.steps.micro_batch_size)
     batches, order = evaluation_batches(
         split.texts, split.labels, vocabulary, options, task.batch
     )
@@ -226,7 +226,7 @@ def report(
 
     task, name = data.task, "dev" if data.test is None else "test"
     split = data.dev if data.test is None else data.test
-    scored = scorer(questions(task, split, vocabulary, seed))
+    scored = scorer(questions(session, task, split, vocabulary, seed))
     run, recorder, step = session.run, session.recorder, session.num_train_steps
     if name == "test":
         recorder.add("test", step, scored.values)

@@ -79,7 +79,9 @@ def show_model(page: Any, run: Any, vocabulary: Any, texts: tuple[str, ...]) -> 
         model = SentenceEncoder(run.config)
         load_run(model, run.path)
     report.nearest(page, neighbours_of(model.encoder, ids, vocabulary))
-    looked_at = cut(ids[0], MOST_LOOKING)
+    # Attention is shown within a window, if the run reads in windows.
+    longest = min(MOST_LOOKING, run.config.attention_window or MOST_LOOKING)
+    looked_at = cut(ids[0], longest)
     shown = [vocabulary.tokens[i] for i in looked_at]
     report.attention(page, attention_maps(model.encoder, looked_at), shown)
 

@@ -86,11 +86,11 @@ def classifiers(
     budget = options.budget
     limit = [f"--max_minutes={budget.minutes_of_each(options.num_teachers)}"] if budget else []
     seeds = [f"--num_seeds={options.num_teachers}"] if options.num_teachers > 1 else []
-    run(*classify, *start, *limit, *seeds, f"--output_dir={first}")
+    run(*classify, *limit, *seeds, *start, f"--output_dir={first}")
     if not options.student:
         return [first]
     started = time.monotonic()
-    learned = guessed_labels(options, data, first)
+    learned = guessed_labels(options, data, first, (*options.finetune, *start))
     classify += [f"--guessed_file={learned}", *options.student]
     if budget:
         minutes = recorded_minutes(student)
@@ -107,8 +107,13 @@ def classifiers(
     return [first, student]
 
 
-def guessed_labels(options: RecipeOptions, data: Path, finetuned: Path) -> Path:
-    """The file of what its runs guess, perhaps with NB-SVM; what is there is not made anew."""
+def guessed_labels(
+    options: RecipeOptions, data: Path, finetuned: Path, told: Sequence[str]
+) -> Path:
+    """The file of what its runs guess, perhaps with NB-SVM; what is there is not made anew.
+
+    told: the flags that those runs were fine-tuned with.
+    """
     teachers = runs_of(finetuned)[: options.num_teachers]
     guesses = [x.with_name(f"guessed_{x.name}.jsonl") for x in teachers]
     for teacher, guessed in zip(teachers, guesses, strict=True):
@@ -123,7 +128,7 @@ def guessed_labels(options: RecipeOptions, data: Path, finetuned: Path) -> Path:
             f"--train_file={data / 'train.jsonl'}",
             *(f"--guessed_file={x}" for x in guesses),
         )
-        share = [x for x in options.finetune if x.startswith("--dev_share=")]
+        share = [x for x in told if x.startswith("--dev_share=")]
         run("run_second_opinion.py", *files, *share, f"--output={agreed}")
     return agreed
 

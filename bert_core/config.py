@@ -135,6 +135,10 @@ class BertConfig:
             min(seq_length, self.attention_window or seq_length) <= self.max_position_embeddings
         )
 
+    def sees_all(self, seq_length: int) -> bool:
+        """Whether a text of so many tokens is read in one piece, in no windows."""
+        return seq_length <= (self.attention_window or seq_length)
+
     def check_length(self, seq_length: int, flag: str) -> None:
         """Raises UserError when a sequence is longer than there are positions."""
         if not self.reads(seq_length):

@@ -18,15 +18,18 @@ _MOST_STEPS_A_CALL = 10
 
 
 def seconds_a_step(
-    state: TrainState, steps: TrainSteps, make_batches: Callable[[int, int], Iterable[Any]]
+    state: TrainState,
+    steps: TrainSteps,
+    make_batches: Callable[[int, int], Iterable[Any]],
+    window: int = 0,
 ) -> float:
     """Measures the step at learning rate 0, then resets: nothing is changed by it.
 
     Texts of many lengths make batches of many sizes. What is measured is the time a token,
-    padding included; how many tokens a batch has on average is seen from the first
-    `_BATCHES_SIZED`, which costs no training.
+    padding included, that of windows as well; how many tokens a batch has on average is
+    seen from the first `_BATCHES_SIZED`, which costs no training.
     """
-    sizes = [int(tf.size(batch.input_ids)) for batch in make_batches(0, _BATCHES_SIZED)]
+    sizes = [num_computed(x.input_ids, window) for x in make_batches(0, _BATCHES_SIZED)]
     iterator = iter(make_batches(0, 11))
     steps(iterator, [0.0, 0.0])  # traces, and warms up
     times = []
@@ -37,6 +40,13 @@ def seconds_a_step(
         times.append((time.monotonic() - started) / sum(sizes[first : first + 3]))
     state.reset()
     return sorted(times)[1] * sum(sizes) / len(sizes)
+
+
+def num_computed(input_ids: tf.Tensor, window: int) -> int:
+    """Tokens of a batch [B, S] that the encoder computes: whole windows, if there are any."""
+    length = input_ids.shape[-1]
+    computed = length + -length % window if 0 < window < length else length
+    return int(tf.size(input_ids)) // length * computed
 
 
 def num_steps(length: LengthOptions, steps_an_epoch: int, seconds: float) -> int:

@@ -69,7 +69,10 @@ def record_of(plan: Plan, micro_batch_size: int | None) -> dict[str, Any]:
 
 def measured(plan: Plan, state: TrainState, steps: TrainSteps, must_measure: bool) -> float:
     """The seconds a step takes; 0 if that need not be known."""
-    return length.seconds_a_step(state, steps, plan.make_batches) if must_measure else 0.0
+    if not must_measure:
+        return 0.0
+    window = getattr(getattr(plan.model, "config", None), "attention_window", 0)
+    return length.seconds_a_step(state, steps, plan.make_batches, window)
 
 
 def settled(options: LoopOptions, plan: Plan, num_train_steps: int) -> LoopOptions:

@@ -24,7 +24,8 @@ from bert_core.config import BertConfig, read_config
 from bert_core.errors import UserError
 from loops.files import check_writable, naming, write_whole
 
-# A start that died before run.json was written may leave these, `checkpoints` empty.
+# A start that died before run.json was written may leave these: the lock, and what came
+# after it, `checkpoints` empty.
 _LEFT_BY_A_DEAD_START = (
     ".lock",
     "checkpoints",
@@ -147,6 +148,8 @@ def check_output_dir(path: Path) -> None:
         names = [x.name.removesuffix(".tmp") for x in path.iterdir()]
         strangers = sorted(set(names) - set(_LEFT_BY_A_DEAD_START))
         strangers += [f"checkpoints/{x.name}" for x in path.glob("checkpoints/*")]
+        if not strangers and ".lock" not in names:
+            strangers = sorted(names)
         if strangers:
             raise UserError(
                 f"--output_dir={path}: holds {strangers[0]} but no run; name a new directory"

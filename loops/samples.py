@@ -18,12 +18,11 @@ class MaskedSamples:
     def __init__(
         self,
         model: MaskedLanguageModel,
-        batches: Iterable[MlmBatch],
+        batches: tf.data.Dataset,
         tokens: tuple[str, ...],
         to_words: Callable[[Iterable[int]], str],
     ):
-        first = next(iter(batches))
-        self._batch = MlmBatch(*(field[:_ROWS] for field in first))
+        self._batch = MlmBatch(*next(iter(batches.unbatch().batch(_ROWS))))
         self._tokens, self._to_words = tokens, to_words
         self._top = tf.function(
             lambda batch: tf.math.top_k(tf.nn.softmax(model.logits(batch)), _GUESSES),

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 _requested = 0
 _deferred = False
+_raised = False
 _checked = time.monotonic()
 
 
@@ -93,9 +94,10 @@ def idle_seconds() -> float:
 
 
 def _handle(number: int, frame: types.FrameType | None) -> None:
-    global _requested
+    global _requested, _raised
     _requested = _requested or number
-    if not _deferred:
+    if not _deferred and not _raised:  # a second would cut what the first has set going
+        _raised = True
         raise Stopped(_requested)
 
 

@@ -51,6 +51,11 @@ class TrainedRun:
         if asked is None:
             return self.max_seq_length
         self.config.check_length(asked, "--max_seq_length")
+        if self.labels and self.config.pooling == "cls" and not self.config.sees_all(asked):
+            raise UserError(
+                f"--max_seq_length={asked}: {self.path} reads [CLS] alone, in windows of "
+                f"{self.config.attention_window} tokens; give at most that many"
+            )
         return asked
 
     def truncation_warning(self, num_truncated: int, length: int) -> str | None:

@@ -44,6 +44,13 @@ def test_a_step_is_measured_by_the_token(monkeypatch: pytest.MonkeyPatch) -> Non
     assert steps.clock == -1.0
 
 
+@pytest.mark.parametrize(
+    ("window", "computed"), [(0, 160), (256, 160), (160, 160), (128, 256), (100, 200), (1, 160)]
+)
+def test_of_windows_all_is_computed(window: int, computed: int) -> None:
+    assert length.num_computed(tf.zeros([3, 160], tf.int32), window) == 3 * computed
+
+
 def test_num_steps() -> None:
     assert num_steps(LengthOptions(num_train_steps=7), 100, 0.5) == 7
     assert num_steps(LengthOptions(num_epochs=1.5), 100, 0.5) == 150

@@ -105,14 +105,18 @@ def test_a_start_that_died_is_no_obstacle(tmp_path: Path) -> None:
     assert run.is_new
 
 
-@pytest.mark.parametrize("theirs", ["checkpoints/model.bin", "logs/today.txt", "best/one"])
+@pytest.mark.parametrize(
+    "theirs", ["checkpoints/model.bin", "logs/today.txt", "tokenizer/vocab.txt"]
+)
 def test_what_somebody_else_keeps_under_our_names_is_left_alone(
     theirs: str, tmp_path: Path
 ) -> None:
     (tmp_path / theirs).parent.mkdir()
     (tmp_path / theirs).write_text("precious")
-    with pytest.raises(UserError, match="but no run; name a new directory"):
-        check_output_dir(tmp_path)
+    for path in (tmp_path, tmp_path / "tokenizer"):
+        if path.exists():
+            with pytest.raises(UserError, match="but no run; name a new directory"):
+                check_output_dir(path)
 
 
 def test_places_that_are_no_run_directory(tmp_path: Path) -> None:

@@ -26,7 +26,10 @@ def sample(rows: int = 2) -> str:
         masked_lm_weights=tf.constant([[1.0, 1.0, 0.0]] * rows),
     )
     words = MaskedSamples(
-        Fixed(), [batch], TOKENS, lambda ids: " ".join(TOKENS[i] for i in ids) + " <b>_x_</b>"
+        Fixed(),
+        tf.data.Dataset.from_tensors(batch),
+        TOKENS,
+        lambda ids: " ".join(TOKENS[i] for i in ids) + " <b>_x_</b>",
     )
     return words.markdown()
 

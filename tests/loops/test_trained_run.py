@@ -43,6 +43,17 @@ def test_no_more_is_read_than_there_are_positions_for(
     assert read_trained_run(tmp_path / "start").max_seq_length == length
 
 
+def test_what_reads_cls_alone_reads_no_second_window(tmp_path: Path) -> None:
+    run(tmp_path, program="finetune", classification={"max_seq_length": 16}, labels=["a", "b"])
+    config = tmp_path / "start" / "config.json"
+    edit(config, attention_window=16, pooling="cls")
+    assert read_trained_run(tmp_path / "start").sequence_length(16) == 16
+    with pytest.raises(UserError, match=r"--max_seq_length=17: .*start reads \[CLS\] alone"):
+        read_trained_run(tmp_path / "start").sequence_length(17)
+    edit(config, pooling="mean")
+    assert read_trained_run(tmp_path / "start").sequence_length(17) == 17
+
+
 def test_a_fine_tuned_run_classifies_as_it_was_trained_to(tmp_path: Path) -> None:
     trained = {"max_seq_length": 24, "truncation": "head_tail"}
     found = run(tmp_path, program="finetune", classification=trained, labels=["a", "b"])
