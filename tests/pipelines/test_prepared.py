@@ -155,9 +155,18 @@ def test_a_source_without_text_is_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def run(*arguments):
+def run(*arguments, packages=None):
+    """packages: whose docstrings there are, beside the standard library's; None for all."""
+    program = ["run_prepare.py"]
+    if packages:
+        chosen = {name: name for name in packages}
+        program = ["-c", (
+            "import runpy, sys; from pipelines import docstrings;"
+            f"docstrings.PACKAGES = {chosen}; sys.argv[0] = 'run_prepare.py';"
+            "runpy.run_path('run_prepare.py', run_name='__main__')"
+        )]  # fmt: skip
     return subprocess.run(
-        [sys.executable, "run_prepare.py", *arguments],
+        [sys.executable, *program, *arguments],
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
 
@@ -184,9 +193,17 @@ def test_a_mistake_on_the_command_line_is_one_line_and_code_2(arguments, message
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_the_program_prepares_docstrings(tmp_path):
+@pytest.mark.parametrize(
+    ("packages", "labels", "texts", "characters"),
+    [
+        (("matplotlib", "numpy"), 3, 2_000, 1_000_000),
+        pytest.param(None, 5, 10_000, 8_000_000, marks=pytest.mark.soak),  # all there are
+    ],
+)
+def test_the_program_prepares_docstrings(packages, labels, texts, characters, tmp_path):
     """The real thing once: what a user types, read back by what reads corpora."""
-    result = run("--dataset=docstrings", f"--data_dir={tmp_path / 'd'}")
+    arguments = ("--dataset=docstrings", f"--data_dir={tmp_path / 'd'}")
+    result = run(*arguments, packages=packages)
     assert result.returncode == 0, result.stderr
     assert f"next: python run_pretrain.py --corpus_dir={tmp_path / 'd'}/corpus" in result.stdout
     corpus = set(read_documents(CorpusOptions(tmp_path / "d" / "corpus")))
@@ -194,13 +211,13 @@ def test_the_program_prepares_docstrings(tmp_path):
     test = examples(tmp_path / "d" / "test.jsonl")
     assert {text for text, _ in train} <= corpus
     assert not {text for text, _ in test} & corpus
-    assert len(corpus) > 10_000
-    assert sum(map(len, corpus)) > 8_000_000
+    assert len(corpus) > texts
+    assert sum(map(len, corpus)) > characters
     assert 0.1 < len(test) / (len(test) + len(train)) < 0.25
-    labels = (tmp_path / "d" / "labels.txt").read_text().split()
+    names = (tmp_path / "d" / "labels.txt").read_text().split()
     for split in (train, test):
-        shares = [sum(label == name for _, label in split) / len(split) for name in labels]
-        assert len(labels) == 5
+        shares = [sum(label == name for _, label in split) / len(split) for name in names]
+        assert len(names) == labels
         assert min(shares) > 0.04
         assert max(shares) < 0.6
-    assert "nothing to do" in run("--dataset=docstrings", f"--data_dir={tmp_path / 'd'}").stdout
+    assert "nothing to do" in run(*arguments, packages=packages).stdout
