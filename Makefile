@@ -19,15 +19,15 @@ imdb-10min imdb-same-shape imdb-1h imdb-best: $(VENV)/.run
 	$(PY) run_recipe.py --flagfile=configs/$(subst -,_,$@).flags --output_dir=runs/$@ $(FLAGS)
 
 # As many processes as cores; a file's tests share one, and so what they set up. The files whose
-# tests run programs take longest, and so come first.
+# tests run programs take longest, and so come first, and that of the training step.
 PYTEST := -m pytest -q -m "not soak" --numprocesses=auto --dist=loadfile \
-    --no-loadscope-reorder tests/test_*.py tests
+    --no-loadscope-reorder tests/loops/test_train_step.py tests/test_*.py tests
 
 test: $(VENV)/.dev
 	$(PY) $(PYTEST)
 
 soak: $(VENV)/.dev
-	$(PY) -m pytest -q -m soak
+	XLA_FLAGS= $(PY) -m pytest -q -m soak
 
 # Damaged files to every reader, for FUZZ_SECONDS (60).
 fuzz: $(VENV)/.dev

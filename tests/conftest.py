@@ -1,11 +1,17 @@
 """What tests of several rooms share."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.programs import Runs, Zygote, finetune_command, pretrain_command, write_corpus
+
+# Of the time of tests a third would go to LLVM, optimising expressions that run a few times.
+# TensorFlow reads this when it is imported, and programs inherit it. `make soak` tests them as
+# they are.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from pipelines.docstrings import docstrings_of
 from tests.programs import Zygote
 
 PACKAGES = ("numpy", "absl", "tensorboard")  # enough to learn from, quick to read
+OPTIMISED = {"XLA_FLAGS": ""}  # as for a user: these steps are many enough to be worth it
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +50,7 @@ def pretrained(corpus: Path, zygote: Zygote) -> Path:
         "--eval_sequences=64",
         "--learning_rate=2e-3",
         "--num_threads=1",
+        **OPTIMISED,
     )
     assert ended.status == 0, ended.output
     return run
@@ -101,6 +103,7 @@ def test_fine_tuning_beats_the_majority(pretrained: Path, corpus: Path, zygote: 
         "--max_seq_length=48",
         "--num_train_steps=100",
         "--num_threads=1",
+        **OPTIMISED,
     )
     assert ended.status == 0, ended.output
     assert "newly initialised 2: output/bias, output/kernel" in ended.output
