@@ -465,6 +465,7 @@ def finetune_flags() -> None:
     flags.DEFINE_float(
         "token_dropout", 0.0, "Share of a text's tokens hidden behind [MASK], anew each epoch."
     )
+    flags.DEFINE_bool("only_check_args", False, "Only see whether the flags are right.")
 
 
 def eval_sequences() -> int:

@@ -46,6 +46,8 @@ def main() -> None:
     flags.reads_dataset()
     runtime = flags.training_options(1.0, num_epochs=DEFAULT_EPOCHS).runtime
     distribution = flags.distribution_options()
+    if flags.FLAGS.only_check_args:
+        return
     from loops import peers, run_directory, startup
 
     paths = [output_dir / f"seed-{flags.FLAGS.seed + i}" for i in range(num_seeds)]
@@ -89,11 +91,10 @@ def read_data(
     if not flags.reads_dataset():
         labelled = read_labelled(task, flags.labelled_files(), columns, dev_share)
         return labelled, start_devices()
-    options = flags.dataset_options(flags.dataset_cache())
-    source = find_labelled(options)
+    source, directory = find_labelled(flags.dataset_options(flags.dataset_cache()))
     replicas = start_devices()
-    write_source(source, options.data_dir, options.overwrite)
-    train, test = (options.data_dir / f"{name}.jsonl" for name in ("train", "test"))
+    write_source(source, directory, overwrite=False)
+    train, test = (directory / f"{name}.jsonl" for name in ("train", "test"))
     files = {"train": train, "test": test if test.exists() else None}
     return read_labelled(task, files, columns, dev_share), replicas
 
@@ -241,8 +242,7 @@ def report(
     warning = task.warning(split.truth, scored.answers)
     if warning:
         print(warning)
-    summary = task.summary(split.truth, scored.values)
-    print(f"{name} {summary}; {run.path / 'predictions.tsv'}")
+    print(f"{name} {task.summary(split.truth, scored.values)}; {run.path / 'predictions.tsv'}")
     return scored.values
 
 

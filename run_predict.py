@@ -90,7 +90,7 @@ def work_through(
     )
     warn(run.truncation_warning(tokenized.num_truncated, reading.max_seq_length))
     batches, order = evaluation_batches(tokenized, None, vocabulary, reading)
-    rows = predict_all(function, batches, order, reading.batch_size)
+    rows = predict_all(function, batches, order)
     if options.action == "embed":
         prediction_files.write_vectors(options.output, rows)
     else:

@@ -37,6 +37,12 @@ def main() -> None:
     options, output_dir = flags.recipe_options(), flags.output_dir()
     check_output_dir(output_dir)
     data, pretrained = output_dir / "data", output_dir / "runs" / "pretrain"
+    told = (options.finetune, (*options.finetune, *options.scratch))
+    for finetune in dict.fromkeys((*told, (*options.finetune, *options.student))):
+        # Not after hours of pretraining.
+        where = f"--output_dir={pretrained.with_name('finetune')}"
+        command = classify_command(data, pretrained, finetune)
+        run(*command, where, "--only_check_args", shown=False)
     run("run_prepare.py", *flags.given_dataset_flags(), f"--data_dir={data}")
     for needed in ("train.jsonl", "test.jsonl"):
         if not (data / needed).exists():
@@ -76,13 +82,7 @@ def classifiers(
     Both start from the pretrained weights, or as `start` says. Returns their directories.
     """
     first, student = pretrained.with_name(name), pretrained.with_name(f"{name}_student")
-    classify = [
-        "run_finetune.py",
-        f"--init_checkpoint={pretrained}",
-        f"--train_file={data / 'train.jsonl'}",
-        f"--test_file={data / 'test.jsonl'}",
-        *options.finetune,
-    ]
+    classify = classify_command(data, pretrained, options.finetune)
     budget = options.budget
     limit = [f"--max_minutes={budget.minutes_of_each(options.num_teachers)}"] if budget else []
     seeds = [f"--num_seeds={options.num_teachers}"] if options.num_teachers > 1 else []
@@ -105,6 +105,17 @@ def classifiers(
         classify.append(f"--max_minutes={minutes}")
     run(*classify, *start, f"--output_dir={student}")
     return [first, student]
+
+
+def classify_command(data: Path, pretrained: Path, told: Sequence[str]) -> list[str]:
+    """The program that fine-tunes, on which files, and what else it is told."""
+    return [
+        "run_finetune.py",
+        f"--init_checkpoint={pretrained}",
+        f"--train_file={data / 'train.jsonl'}",
+        f"--test_file={data / 'test.jsonl'}",
+        *told,
+    ]
 
 
 def guessed_labels(
@@ -159,12 +170,13 @@ def recorded_minutes(run_directory: Path) -> float | None:
     return read_record(first)["length"]["max_minutes"]
 
 
-def run(program: str, *arguments: str) -> None:
-    """Runs a program beside this one, shown as it would be typed.
+def run(program: str, *arguments: str, shown: bool = True) -> None:
+    """Runs a program beside this one; shown as it would be typed.
 
     A signal goes on to it, and it is waited for: it has something to save.
     """
-    print("\n$ " + shlex.join(["python", program, *arguments]), flush=True)
+    if shown:
+        print("\n$ " + shlex.join(["python", program, *arguments]), flush=True)
     path = Path(__file__).resolve().parent / program
     with (
         stopping.deferred(),

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from bert_core.batch import MlmBatch
 from loops import stopping
+from loops.failures import memory_errors
 
 
 class Evaluator:
@@ -20,7 +21,9 @@ class Evaluator:
         totals: dict[str, np.ndarray] = {}
         for batch in batches:
             stopping.check()  # evaluations are long, and can be made again
-            for name, pair in self._sums(batch).items():
+            with memory_errors(len(batch.input_ids)):
+                sums = self._sums(batch)
+            for name, pair in sums.items():
                 totals[name] = totals.get(name, 0.0) + np.array(pair, np.float64)
         return {name: float(total / weight) for name, (total, weight) in totals.items()}
 
@@ -28,8 +31,12 @@ class Evaluator:
 class Predictor:
     """What a function makes of batches where their example_weights are not 0."""
 
-    def __init__(self, function: Callable[[Any], tf.Tensor]):
+    def __init__(
+        self, function: Callable[[Any], tf.Tensor], rows_flag: str = "--micro_batch_size"
+    ):
+        """rows_flag: what sets the rows of a batch, to be told where they are too many."""
         self._function = tf.function(function, autograph=False, reduce_retracing=True)
+        self._rows_flag = rows_flag
 
     def __call__(self, batches: Iterable[Any]) -> np.ndarray:
         """[m, ...], in the order of the batches: a row a text, or a word.
@@ -40,7 +47,8 @@ class Predictor:
         for batch in batches:
             stopping.check()
             is_text = np.asarray(batch.example_weights) > 0
-            rows.append(self._function(batch).numpy()[is_text])
+            with memory_errors(len(batch.input_ids), self._rows_flag):
+                rows.append(self._function(batch).numpy()[is_text])
         return np.concatenate(rows)
 
 

@@ -20,21 +20,22 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def memory_errors(micro_batch_size: int) -> Iterator[None]:
-    """What is raised for want of memory, as RunError with a micro-batch size to try."""
+def memory_errors(rows: int, flag: str = "--micro_batch_size") -> Iterator[None]:
+    """What is raised for want of memory, as RunError with a smaller `flag` to try.
+
+    rows: computed at a time, which `flag` sets.
+    """
     try:
         yield
     except tf.errors.ResourceExhaustedError as error:
-        smaller = next((n for n in (2, 3, 5, 7) if micro_batch_size % n == 0), micro_batch_size)
+        smaller = next((n for n in (2, 3, 5, 7) if rows % n == 0), rows)
         advice = (
             "take a smaller model or shorter sequences"
-            if micro_batch_size == 1
-            else f"try --micro_batch_size={micro_batch_size // smaller}, which makes the same "
-            "updates with less memory"
+            if rows == 1
+            else f"try {flag}={rows // smaller}, which comes to the same with less memory"
         )
         raise RunError(
-            f"out of memory with {micro_batch_size} sequences at a time "
-            f"({_first_line(error)}); {advice}"
+            f"out of memory with {rows} sequences at a time ({_first_line(error)}); {advice}"
         ) from error
 
 

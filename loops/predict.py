@@ -8,11 +8,10 @@ import tensorflow as tf
 
 from loops.console import Bar
 from loops.evaluate import Predictor
-from loops.failures import memory_errors
 
 
 def predict_all(
-    function: Callable[[Any], tf.Tensor], batches: Any, order: np.ndarray, batch_size: int
+    function: Callable[[Any], tf.Tensor], batches: Any, order: np.ndarray
 ) -> np.ndarray:
     """[n, ...] in input order, with a progress bar.
 
@@ -20,8 +19,7 @@ def predict_all(
       function: a batch -> [B, ...].
       batches: of the whole input; row i of all of them laid end to end is text `order[i]`.
     """
-    with memory_errors(batch_size):
-        rows = Predictor(function)(_watched(batches, len(order)))
+    rows = Predictor(function, "--batch_size")(_watched(batches, len(order)))
     result = np.empty_like(rows)
     result[order] = rows
     return result

@@ -1,5 +1,7 @@
 """Public datasets by name."""
 
+from pathlib import Path
+
 from bert_core.errors import UserError
 from pipelines import docstrings, tfds_text
 from pipelines.options import PrepareOptions
@@ -12,19 +14,28 @@ def find_dataset(options: PrepareOptions) -> Source:
     Nothing is fetched, read or written yet, nor TensorFlow imported. Raises UserError for
     an unknown dataset, one that cannot be had, or a directory that holds something else.
     """
-    if options.dataset == docstrings.NAME:
-        source = docstrings.source()
-    else:
-        source = tfds_text.source(options)
+    source = _source(options)
     check_data_dir(source, options.data_dir, options.overwrite)
     return source
 
 
-def find_labelled(options: PrepareOptions) -> Source:
-    """The same; UserError where its texts have no labels to learn."""
-    source = find_dataset(options)
+def find_labelled(options: PrepareOptions) -> tuple[Source, Path]:
+    """The same, and where below `options.data_dir` it belongs: another version of it, or
+    another choice of its fields, is another directory.
+
+    UserError where its texts have no labels to learn.
+    """
+    source = _source(options)
     if not source.has_labels:
         raise UserError(
             f"--dataset={source.name}: has no field label; --label_key names the one to learn"
         )
-    return source
+    data_dir = options.data_dir / source.fingerprint
+    check_data_dir(source, data_dir, overwrite=False)
+    return source, data_dir
+
+
+def _source(options: PrepareOptions) -> Source:
+    if options.dataset == docstrings.NAME:
+        return docstrings.source()
+    return tfds_text.source(options)

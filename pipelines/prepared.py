@@ -12,6 +12,7 @@ The directory is written beside its final place and renamed, so it is whole or a
 import collections
 import contextlib
 import dataclasses
+import hashlib
 import json
 import re
 import shutil
@@ -50,6 +51,12 @@ class Source:
     documents: Iterable[Document]
     label_names: tuple[str, ...] = ()  # empty: those seen, sorted
     has_labels: bool = True
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the identity, for a name that no other version has."""
+        identity = json.dumps(self.identity, sort_keys=True)
+        return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 
 def check_data_dir(source: Source, data_dir: Path, overwrite: bool) -> None:
@@ -124,7 +131,10 @@ def _already_there(target: Path, source: Source) -> dict[str, Any] | None:
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
     if same and changed:
-        raise UserError(f"{changed[0]}: missing or changed since it was written; --overwrite")
+        raise UserError(
+            f"{changed[0]}: missing or changed since it was written; remove {target} (or give "
+            "run_prepare.py --overwrite), and it is written anew"
+        )
     return record if same else None
 
 
@@ -138,7 +148,10 @@ def _refuse_foreign(target: Path, overwrite: bool) -> None:
     ours = {"corpus", "labels.txt", "unlabelled.txt", "source.json"}
     ours |= {f"{split}.jsonl" for split in SPLITS}
     if names and not overwrite:
-        raise UserError(f"{target}: is not empty; choose another --data_dir, or --overwrite")
+        raise UserError(
+            f"{target}: is not empty, and does not hold this dataset; remove it, or give "
+            "run_prepare.py another --data_dir or --overwrite"
+        )
     if names and (names - ours or "source.json" not in names):
         stranger = min(names - ours, default="no source.json")
         raise UserError(

@@ -213,6 +213,16 @@ RECIPE_CASES = [
         *("--minutes=9", "--finetune_minutes=3", "--student_minutes=2"),
         says="--student_minutes=2.0: goes with --minutes and --student",
     ),
+    recipe(
+        "a flag that fine-tuning does not have",
+        *("--output_dir={here}/d", "--finetune=num_epoch=1"),
+        says=("run_finetune.py: ", "'num_epoch'", "num_epochs"),
+    ),
+    recipe(
+        "a student that cannot be meant",
+        *("--output_dir={here}/d", "--student=num_epochs=-1"),
+        says=("run_finetune.py: ", "--num_epochs=-1"),
+    ),
     recipe("output is a file", "--output_dir={here}/f", says="f: is a file; name a", f=b""),
     recipe("output below a file", "--output_dir={here}/f/d", says="cannot be written", f=b""),
     recipe("output in /proc", "--output_dir=/proc/x", says="/proc cannot be written to"),

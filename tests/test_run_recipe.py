@@ -26,6 +26,7 @@ class Programs:
         num_teachers: int = 1,
     ):
         self.calls: list[tuple[str, ...]] = []
+        self.checked: list[tuple[str, ...]] = []  # of these, those whose flags are looked at
         self.hours = 0.0  # on the clock
         self.prepared = ["train.jsonl", "test.jsonl", "unlabelled.txt"]
         options = RecipeOptions(
@@ -37,7 +38,12 @@ class Programs:
         monkeypatch.setattr(run_recipe.time, "monotonic", lambda: 3600 * self.hours)
         monkeypatch.setattr(run_recipe, "run", self.run)
 
-    def run(self, program: str, *arguments: str) -> None:
+    def run(self, program: str, *arguments: str, shown: bool = True) -> None:
+        if "--only_check_args" in arguments:
+            assert not self.calls
+            assert not shown
+            self.checked.append((program, *arguments))
+            return
         self.calls.append((program, *arguments))
         self.hours += 0.25
         given = dict(x.removeprefix("--").partition("=")[::2] for x in arguments)
@@ -111,6 +117,16 @@ def test_preparing_eats_of_the_minutes_of_pretraining(
     # Two programs of 15 minutes are over.
     assert f"--max_minutes={round(SHARE_OF_STEPS * (60 - 30 - 12), 2)}" in trained
     assert all("--max_minutes=12.0" in x for x in programs.named("run_finetune.py"))
+
+
+def test_what_fine_tunings_are_told_is_looked_at_before_all_else(
+    output_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = Programs(monkeypatch, None, student=("--c=3",))
+    run_recipe.main()
+    told = [{*x} & {"--b=2", "--c=3", "--d=4"} for x in programs.checked]
+    assert told == [{"--b=2"}, {"--b=2", "--d=4"}, {"--b=2", "--c=3"}]
+    assert {x[0] for x in programs.checked} == {"run_finetune.py"}
 
 
 def test_a_recipe_taken_up_again_keeps_its_minutes(

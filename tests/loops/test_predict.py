@@ -5,6 +5,8 @@ import pytest
 import tensorflow as tf
 
 from bert_core.batch import ClassificationBatch
+from bert_core.errors import RunError
+from loops.evaluate import Evaluator, Predictor
 from loops.predict import as_line, predict_all
 
 
@@ -19,11 +21,25 @@ def test_rows_are_in_input_order_without_the_filling(
 ) -> None:
     order = np.array([3, 0, 2, 1, 4])
     batches = [batch([30, 0]), batch([20, 10]), batch([40], fill=1)]
-    rows = predict_all(lambda x: tf.cast(x.input_ids, tf.float32) / 10, batches, order, 2)
+    rows = predict_all(lambda x: tf.cast(x.input_ids, tf.float32) / 10, batches, order)
     assert rows.tolist() == [[0.0], [1.0], [2.0], [3.0], [4.0]]
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("[########            ] 2/5  ")
     assert lines[-1].startswith("[####################] 5/5  ")
+
+
+def test_too_many_rows_for_the_memory_name_the_flag_that_sets_them() -> None:
+    def exhausted(x: ClassificationBatch) -> tf.Tensor:
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
+
+    with pytest.raises(RunError, match=r"with 4 sequences.*try --batch_size=2, which"):
+        predict_all(exhausted, [batch([1, 2, 3], fill=1)], np.arange(3))
+    with pytest.raises(RunError, match=r"with 4 sequences.*try --micro_batch_size=2, which"):
+        Predictor(exhausted)([batch([1, 2, 3], fill=1)])
+    model = tf.Module()
+    model.sums = exhausted
+    with pytest.raises(RunError, match=r"with 4 sequences.*try --micro_batch_size=2, which"):
+        Evaluator(model)([batch([1, 2, 3], fill=1)])
 
 
 def test_the_likeliest_classes_come_first() -> None:

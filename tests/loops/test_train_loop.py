@@ -203,7 +203,7 @@ def test_out_of_memory_names_a_micro_batch_size(
     message = str(caught.value)
     assert "\n" not in message
     assert "out of memory with 4 sequences at a time (OOM when allocating" in message
-    assert "try --micro_batch_size=2, which makes the same updates with less" in message
+    assert "try --micro_batch_size=2, which comes to the same with less memory" in message
     assert "; the last good checkpoint is" in message
 
 
