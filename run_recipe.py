@@ -37,12 +37,10 @@ def main() -> None:
     options, output_dir = flags.recipe_options(), flags.output_dir()
     check_output_dir(output_dir)
     data, pretrained = output_dir / "data", output_dir / "runs" / "pretrain"
-    told = (options.finetune, (*options.finetune, *options.scratch))
-    for finetune in dict.fromkeys((*told, (*options.finetune, *options.student))):
-        # Not after hours of pretraining.
-        where = f"--output_dir={pretrained.with_name('finetune')}"
-        command = classify_command(data, pretrained, finetune)
-        run(*command, where, "--only_check_args", shown=False)
+    for name in ("finetune", "scratch", "student"):  # not after hours of pretraining
+        told = (*options.finetune, *getattr(options, name))
+        command = classify_command(data, pretrained, told)
+        check_args(name, *command, f"--output_dir={pretrained.with_name(name)}")
     run("run_prepare.py", *flags.given_dataset_flags(), f"--data_dir={data}")
     for needed in ("train.jsonl", "test.jsonl"):
         if not (data / needed).exists():
@@ -170,17 +168,27 @@ def recorded_minutes(run_directory: Path) -> float | None:
     return read_record(first)["length"]["max_minutes"]
 
 
-def run(program: str, *arguments: str, shown: bool = True) -> None:
-    """Runs a program beside this one; shown as it would be typed.
+def check_args(name: str, program: str, *arguments: str) -> None:
+    """UserError if `program` finds a mistake in its flags, which --name gave."""
+    command = [sys.executable, str(beside(program)), *arguments, "--only_check_args"]
+    ended = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    if ended.returncode:
+        raise UserError(f"--{name}: {ended.stderr.strip().removeprefix(f'{program}: ')}")
+
+
+def beside(program: str) -> Path:
+    return Path(__file__).resolve().parent / program
+
+
+def run(program: str, *arguments: str) -> None:
+    """Runs a program beside this one, shown as it would be typed.
 
     A signal goes on to it, and it is waited for: it has something to save.
     """
-    if shown:
-        print("\n$ " + shlex.join(["python", program, *arguments]), flush=True)
-    path = Path(__file__).resolve().parent / program
+    print("\n$ " + shlex.join(["python", program, *arguments]), flush=True)
     with (
         stopping.deferred(),
-        subprocess.Popen([sys.executable, str(path), *arguments]) as child,
+        subprocess.Popen([sys.executable, str(beside(program)), *arguments]) as child,
     ):
         while child.poll() is None and not stopping.requested():
             with contextlib.suppress(subprocess.TimeoutExpired):

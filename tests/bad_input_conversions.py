@@ -216,12 +216,12 @@ RECIPE_CASES = [
     recipe(
         "a flag that fine-tuning does not have",
         *("--output_dir={here}/d", "--finetune=num_epoch=1"),
-        says=("run_finetune.py: ", "'num_epoch'", "num_epochs"),
+        says=("--finetune: ", "'num_epoch'", "num_epochs"),
     ),
     recipe(
         "a student that cannot be meant",
         *("--output_dir={here}/d", "--student=num_epochs=-1"),
-        says=("run_finetune.py: ", "--num_epochs=-1"),
+        says="--student: --num_epochs=-1.0: must be above 0",
     ),
     recipe("output is a file", "--output_dir={here}/f", says="f: is a file; name a", f=b""),
     recipe("output below a file", "--output_dir={here}/f/d", says="cannot be written", f=b""),

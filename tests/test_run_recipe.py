@@ -37,13 +37,13 @@ class Programs:
         monkeypatch.setattr(flags, "given_dataset_flags", lambda: ["--dataset=toy"])
         monkeypatch.setattr(run_recipe.time, "monotonic", lambda: 3600 * self.hours)
         monkeypatch.setattr(run_recipe, "run", self.run)
+        monkeypatch.setattr(run_recipe, "check_args", self.check_args)
 
-    def run(self, program: str, *arguments: str, shown: bool = True) -> None:
-        if "--only_check_args" in arguments:
-            assert not self.calls
-            assert not shown
-            self.checked.append((program, *arguments))
-            return
+    def check_args(self, name: str, program: str, *arguments: str) -> None:
+        assert not self.calls
+        self.checked.append((name, program, *arguments))
+
+    def run(self, program: str, *arguments: str) -> None:
         self.calls.append((program, *arguments))
         self.hours += 0.25
         given = dict(x.removeprefix("--").partition("=")[::2] for x in arguments)
@@ -124,9 +124,11 @@ def test_what_fine_tunings_are_told_is_looked_at_before_all_else(
 ) -> None:
     programs = Programs(monkeypatch, None, student=("--c=3",))
     run_recipe.main()
-    told = [{*x} & {"--b=2", "--c=3", "--d=4"} for x in programs.checked]
-    assert told == [{"--b=2"}, {"--b=2", "--d=4"}, {"--b=2", "--c=3"}]
-    assert {x[0] for x in programs.checked} == {"run_finetune.py"}
+    told = {name: {*x} & {"--b=2", "--c=3", "--d=4"} for name, *x in programs.checked}
+    assert told == {
+        "finetune": {"--b=2"}, "scratch": {"--b=2", "--d=4"}, "student": {"--b=2", "--c=3"},
+    }  # fmt: skip
+    assert {x[1] for x in programs.checked} == {"run_finetune.py"}
 
 
 def test_a_recipe_taken_up_again_keeps_its_minutes(
