@@ -608,6 +608,7 @@ def training_flags() -> None:
         0,
         "Steps to skip whose gradient is not finite; float16 has a rule of its own.",
     )
+    flags.DEFINE_bool("allow_drift", False, "Go on although settings differ from the run's.")
     flags.DEFINE_bool(
         "attention_images", False, "Attention maps of a dev text at each evaluation."
     )
@@ -642,7 +643,10 @@ def training_options(default_peak: float, **default_length: float) -> TrainingOp
             max_bad_steps=FLAGS.max_bad_steps,
         ),
         runtime=dataclasses.replace(
-            runtime_options(), precision=_precision(), recompute=FLAGS.recompute
+            runtime_options(),
+            allow_drift=FLAGS.allow_drift,
+            precision=_precision(),
+            recompute=FLAGS.recompute,
         ),
         micro_batch_size=_micro_batch_size(),
         profile_steps=_profile_steps(),
@@ -932,7 +936,6 @@ def runtime_flags() -> None:
     """The process:"""
     flags.DEFINE_integer("num_threads", 0, "TensorFlow's threads; 0: one a core.")
     flags.DEFINE_bool("xla", False, "Compile the step with XLA.")
-    flags.DEFINE_bool("allow_drift", False, "Go on although settings differ from the run's.")
     flags.DEFINE_bool("verbose", False, "Show what TensorFlow prints.")
 
 
@@ -941,7 +944,6 @@ def runtime_options() -> RuntimeOptions:
         num_threads=FLAGS.num_threads,
         xla=FLAGS.xla,
         verbose=FLAGS.verbose,
-        allow_drift=FLAGS.allow_drift,
     )
 
 
