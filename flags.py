@@ -335,8 +335,14 @@ def word_init(hidden_size: int) -> str:
 def with_dropout(config: bert_config.BertConfig) -> bert_config.BertConfig:
     """The architecture, trained with --dropout everywhere."""
     return dataclasses.replace(
-        config, hidden_dropout_prob=FLAGS.dropout, attention_probs_dropout_prob=FLAGS.dropout
+        config, hidden_dropout_prob=dropout(), attention_probs_dropout_prob=dropout()
     )
+
+
+def dropout() -> float:
+    if not 0 <= FLAGS.dropout < 1:
+        raise UserError(f"--dropout={FLAGS.dropout}: must be 0 or more, and below 1")
+    return FLAGS.dropout
 
 
 @group
@@ -407,6 +413,12 @@ def mlm_options() -> options.MlmOptions:
     )
 
 
+def check_pretraining_flags() -> None:
+    """UserError for what cannot be, whatever the start and the corpus hold."""
+    eval_sequences()
+    dropout()
+
+
 @group
 def column_flags() -> None:
     """What labelled files hold:"""
@@ -465,7 +477,7 @@ def finetune_flags() -> None:
     flags.DEFINE_float(
         "token_dropout", 0.0, "Share of a text's tokens hidden behind [MASK], anew each epoch."
     )
-    flags.DEFINE_bool("only_check_args", False, "Only see whether the flags are right.")
+    flags.DEFINE_bool("only_check_flags", False, "Only see whether the flags are right.")
 
 
 def eval_sequences() -> int:
@@ -536,6 +548,15 @@ def finetuning_config(
             "window alone; give --pooling=mean or detectors, or --attention_window=0"
         )
     return with_dropout(dataclasses.replace(config, pooling=pooling))
+
+
+def check_finetuning_flags(pools: bool) -> None:
+    """UserError for what cannot be, whatever the start and the files hold."""
+    if not reads_dataset():
+        labelled_files()
+    positions = max(512, FLAGS.max_seq_length)
+    any_start = bert_config.BertConfig(vocab_size=8192, max_position_embeddings=positions)
+    finetuning_config(any_start, "mean", pools)
 
 
 def classification_options(seed: int) -> options.ClassificationOptions:
@@ -800,7 +821,7 @@ def second_opinion_flags() -> None:
 def second_opinion_options() -> SecondOpinionOptions:
     return SecondOpinionOptions(
         train_file=_required_path("train_file"),
-        guessed_files=tuple(Path(name) for name in FLAGS.guessed_file if name),
+        guessed_files=tuple(Path(name).expanduser() for name in FLAGS.guessed_file if name),
         output=_required_path("output"),
         dev_share=FLAGS.dev_share,
     )
@@ -841,6 +862,8 @@ def recipe_flags() -> None:
 def recipe_options() -> RecipeOptions:
     if not FLAGS.dataset:
         raise UserError("--dataset is missing; --flagfile=configs/demo.flags has one")
+    if FLAGS.fill_mask:
+        PredictOptions("fill_mask", tuple(FLAGS.fill_mask))  # checks them
     return RecipeOptions(
         pretrain=tuple(f"--{x}" for x in FLAGS.pretrain),
         finetune=tuple(f"--{x}" for x in FLAGS.finetune),

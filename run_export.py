@@ -122,7 +122,7 @@ def write_tflite(
         examples, Tokenizer(vocabulary), reading.max_seq_length, reading.truncation
     )
     batches, order = evaluation_batches(texts, labels, vocabulary, reading)
-    rows = scores.softmax(Predictor(model.logits, "--batch_size")(batches))
+    rows = scores.softmax(Predictor(model.logits, in_training=False)(batches))
     before = np.empty_like(rows)
     before[order] = rows
     num_threads = startup.num_threads(flags.runtime_options())

@@ -43,10 +43,10 @@ def main() -> None:
     task, _ = TASKS[flags.task(tuple(TASKS))]
     columns, options = flags.examples_options(), flags.classification_options(flags.FLAGS.seed)
     num_seeds, dev_share = flags.num_seeds(), flags.dev_share()
-    flags.reads_dataset()
+    flags.check_finetuning_flags(task.pools)
     runtime = flags.training_options(1.0, num_epochs=DEFAULT_EPOCHS).runtime
     distribution = flags.distribution_options()
-    if flags.FLAGS.only_check_args:
+    if flags.FLAGS.only_check_flags:
         return
     from loops import peers, run_directory, startup
 

@@ -36,7 +36,7 @@ def main() -> None:
     corpus, mlm, start = flags.corpus_options(), flags.mlm_options(), flags.start_of_phase()
     store_options = flags.store_options()
     runtime = flags.training_options(1.0, num_train_steps=DEFAULT_STEPS).runtime
-    flags.eval_sequences()
+    flags.check_pretraining_flags()
     distribution = None if flags.FLAGS.prepare_only else flags.distribution_options()
     from loops import peers, run_directory, startup
     from pipelines.corpus_check import check_corpus, check_outside

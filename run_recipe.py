@@ -20,16 +20,15 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import flags
 from bert_core.errors import UserError
 from loops import stopping
 from loops.recipe_options import LEAST_MINUTES, RecipeOptions
+from loops.recipe_summary import runs_of, summary
 
 SECONDS = 0.5  # between two looks for a signal while a program runs
 PARTS = ("data", "cache", "runs")
-LEARNED = ("", ", with guessed labels as well")  # by the runs of `classifiers`
 
 
 def main() -> None:
@@ -38,17 +37,12 @@ def main() -> None:
     check_output_dir(output_dir)
     data, pretrained = output_dir / "data", output_dir / "runs" / "pretrain"
     for name in ("finetune", "scratch", "student"):  # not after hours of pretraining
-        told = (*options.finetune, *getattr(options, name))
-        command = classify_command(data, pretrained, told)
-        check_args(name, *command, f"--output_dir={pretrained.with_name(name)}")
+        if name == "finetune" or getattr(options, name):
+            told = (*options.finetune, *getattr(options, name))
+            command = classify_command(data, pretrained, told)
+            check_flags(name, *command, f"--output_dir={pretrained.with_name(name)}")
     run("run_prepare.py", *flags.given_dataset_flags(), f"--data_dir={data}")
-    for needed in ("train.jsonl", "test.jsonl"):
-        if not (data / needed).exists():
-            raise UserError(
-                f"{data}: has no {needed}; the dataset needs labels and a test split"
-            )
-    if options.student and not (data / "unlabelled.txt").exists():
-        raise UserError("--student: the dataset has no texts without labels; leave it out")
+    check_data(options, data)
     pretrain = [
         "run_pretrain.py",
         f"--corpus_dir={data / 'corpus'}",
@@ -83,7 +77,8 @@ def classifiers(
     classify = classify_command(data, pretrained, options.finetune)
     budget = options.budget
     limit = [f"--max_minutes={budget.minutes_of_each(options.num_teachers)}"] if budget else []
-    seeds = [f"--num_seeds={options.num_teachers}"] if options.num_teachers > 1 else []
+    # Nobody would learn of more than these.
+    seeds = [f"--num_seeds={options.num_teachers}"] if options.student else []
     run(*classify, *limit, *seeds, *start, f"--output_dir={first}")
     if not options.student:
         return [first]
@@ -103,6 +98,20 @@ def classifiers(
         classify.append(f"--max_minutes={minutes}")
     run(*classify, *start, f"--output_dir={student}")
     return [first, student]
+
+
+def check_data(options: RecipeOptions, data: Path) -> None:
+    """UserError for a dataset that has not what the recipe needs."""
+    for needed in ("train.jsonl", "test.jsonl"):
+        if not (data / needed).exists():
+            raise UserError(
+                f"{data}: has no {needed}; the dataset needs labels and a test split"
+            )
+    if options.student and not (data / "unlabelled.txt").exists():
+        raise UserError("--student: the dataset has no texts without labels; leave it out")
+    labels = (data / "labels.txt").read_text(encoding="utf-8").splitlines()
+    if options.second_opinion and len(labels) != 2:
+        raise UserError(f"--second_opinion: is for two labels, the dataset has {len(labels)}")
 
 
 def classify_command(data: Path, pretrained: Path, told: Sequence[str]) -> list[str]:
@@ -131,7 +140,7 @@ def guessed_labels(
             run("run_predict.py", f"--checkpoint={teacher}", "--classify", *texts)
     if not options.second_opinion:
         return guesses[0]
-    agreed = finetuned.with_name(f"agreed_{finetuned.name}.jsonl")
+    agreed = finetuned.with_name(f"agreed_{finetuned.name}_{len(guesses)}.jsonl")
     if not agreed.exists():
         files = (
             f"--train_file={data / 'train.jsonl'}",
@@ -151,7 +160,10 @@ def check_output_dir(path: Path) -> None:
     check_writable(path, "--output_dir")
     for entry in sorted(path.iterdir()) if path.exists() else ():
         # What is half-written stands beside its place, under its name and something more.
-        if entry.name.partition(".")[0] not in PARTS or not entry.is_dir():
+        # A file manager has left what begins with a dot.
+        if not entry.name.startswith(".") and (
+            entry.name.partition(".")[0] not in PARTS or not entry.is_dir()
+        ):
             raise UserError(
                 f"--output_dir={path}: holds {entry.name}, which is no recipe's; name a "
                 "new directory"
@@ -168,9 +180,9 @@ def recorded_minutes(run_directory: Path) -> float | None:
     return read_record(first)["length"]["max_minutes"]
 
 
-def check_args(name: str, program: str, *arguments: str) -> None:
+def check_flags(name: str, program: str, *arguments: str) -> None:
     """UserError if `program` finds a mistake in its flags, which --name gave."""
-    command = [sys.executable, str(beside(program)), *arguments, "--only_check_args"]
+    command = [sys.executable, str(beside(program)), *arguments, "--only_check_flags"]
     ended = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
     if ended.returncode:
         raise UserError(f"--{name}: {ended.stderr.strip().removeprefix(f'{program}: ')}")
@@ -199,52 +211,6 @@ def run(program: str, *arguments: str) -> None:
     stopping.check()
     if child.returncode:
         sys.exit(child.returncode)
-
-
-def summary(
-    options: RecipeOptions, pretrained: Path, finetuned: list[Path], scratch: list[Path]
-) -> list[str]:
-    """What the runs recorded, side by side."""
-    from loops.metrics_log import last_of
-    from loops.run_directory import read_record
-
-    dev: dict[str, Any] = last_of(pretrained / "metrics.jsonl", "dev")
-    entropy = read_record(pretrained)["unigram_entropy"]
-    majority = read_record(runs_of(finetuned[0])[0])["test_baseline"]
-    lines = [
-        f"dev masked loss       {dev['loss']:.3f} nats a token; knowing word frequencies "
-        f"only: {entropy:.3f}"
-    ]
-    told = options.finetune
-    for tuned, random, learned in zip(finetuned, scratch, LEARNED, strict=False):
-        lines += [
-            f"test accuracy         {test_accuracies(tuned)}{learned}",
-            f"  from random weights {test_accuracies(random)}, same network and training"
-            + difference(told, options.scratch),
-        ]
-        told = (*told, *options.student)
-    return [*lines, f"  majority class      {majority:.4f}"]
-
-
-def difference(told: Sequence[str], scratch: Sequence[str]) -> str:
-    """What random weights were told that the others were not; of a flag the last counts."""
-    last = dict(flag.partition("=")[::2] for flag in told)
-    other = [x for x in scratch if last.get(x.partition("=")[0]) != x.partition("=")[2]]
-    return f", but for {' '.join(other)}" if other else ""
-
-
-def runs_of(directory: Path) -> list[Path]:
-    """The runs of a fine-tuning: one a seed, or itself."""
-    return sorted(directory.glob("seed-*")) or [directory]
-
-
-def test_accuracies(directory: Path) -> str:
-    """The test accuracy; of several seeds the mean, then each."""
-    from loops.metrics_log import last_of
-
-    values = [last_of(x / "metrics.jsonl", "test")["accuracy"] for x in runs_of(directory)]
-    mean = f"{sum(values) / len(values):.4f}"
-    return mean if len(values) == 1 else f"{mean} ({', '.join(f'{x:.4f}' for x in values)})"
 
 
 if __name__ == "__main__":

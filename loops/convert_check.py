@@ -24,7 +24,8 @@ def check_input(options: ConvertOptions) -> tuple[str, ...]:
     everything of the others' but their checkpoints.
     """
     config, tokens = _KNOWN[options.source](options.input, options.lower_case)
-    check_target(options.target, config, (), str(options.input))
+    parts = ("output",) if options.source == "run" and _classifies(options.input) else ()
+    check_target(options.target, config, parts, str(options.input))
     return fitted(tokens, config.vocab_size, options.input)
 
 
@@ -67,6 +68,11 @@ def _run(directory: Path, lower_case: bool | None) -> Known:
     check_weights(directory, config)
     read_lower_case(directory)
     return config, read_lines(directory / "vocab.txt")
+
+
+def _classifies(run: Path) -> bool:
+    task = read_record(run).get("task", "classification")
+    return task == "classification" and (run / "labels.txt").exists()
 
 
 _KNOWN: dict[str, Callable[[Path, bool | None], Known]] = {

@@ -31,12 +31,10 @@ class Evaluator:
 class Predictor:
     """What a function makes of batches where their example_weights are not 0."""
 
-    def __init__(
-        self, function: Callable[[Any], tf.Tensor], rows_flag: str = "--micro_batch_size"
-    ):
-        """rows_flag: what sets the rows of a batch, to be told where they are too many."""
+    def __init__(self, function: Callable[[Any], tf.Tensor], in_training: bool = True):
+        """in_training: whether it is --micro_batch_size that sets the rows of a batch."""
         self._function = tf.function(function, autograph=False, reduce_retracing=True)
-        self._rows_flag = rows_flag
+        self._remedy = () if in_training else ("--batch_size={}",)
 
     def __call__(self, batches: Iterable[Any]) -> np.ndarray:
         """[m, ...], in the order of the batches: a row a text, or a word.
@@ -47,7 +45,7 @@ class Predictor:
         for batch in batches:
             stopping.check()
             is_text = np.asarray(batch.example_weights) > 0
-            with memory_errors(len(batch.input_ids), self._rows_flag):
+            with memory_errors(len(batch.input_ids), *self._remedy):
                 rows.append(self._function(batch).numpy()[is_text])
         return np.concatenate(rows)
 

@@ -20,10 +20,13 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def memory_errors(rows: int, flag: str = "--micro_batch_size") -> Iterator[None]:
-    """What is raised for want of memory, as RunError with a smaller `flag` to try.
+def memory_errors(
+    rows: int, remedy: str = "--micro_batch_size={} --allow_drift"
+) -> Iterator[None]:
+    """What is raised for want of memory, as RunError with what to try.
 
-    rows: computed at a time, which `flag` sets.
+    rows: computed at a time.
+    remedy: the flags for {} of them. A run that was begun with more has recorded that.
     """
     try:
         yield
@@ -32,7 +35,7 @@ def memory_errors(rows: int, flag: str = "--micro_batch_size") -> Iterator[None]
         advice = (
             "take a smaller model or shorter sequences"
             if rows == 1
-            else f"try {flag}={rows // smaller}, which comes to the same with less memory"
+            else f"{remedy.format(rows // smaller)} takes less memory"
         )
         raise RunError(
             f"out of memory with {rows} sequences at a time ({_first_line(error)}); {advice}"

@@ -19,7 +19,7 @@ def predict_all(
       function: a batch -> [B, ...].
       batches: of the whole input; row i of all of them laid end to end is text `order[i]`.
     """
-    rows = Predictor(function, "--batch_size")(_watched(batches, len(order)))
+    rows = Predictor(function, in_training=False)(_watched(batches, len(order)))
     result = np.empty_like(rows)
     result[order] = rows
     return result

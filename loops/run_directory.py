@@ -92,10 +92,6 @@ class RunDirectory:
     def write(self, name: str, data: str | bytes) -> None:
         write_whole(self.path / name, data)
 
-    def copy(self, source: Path) -> None:
-        """Copies a small file of another run under its own name."""
-        write_whole(self.path / source.name, source.read_bytes())
-
     def record(self, values: Mapping[str, Any]) -> None:
         """Writes run.json; with it the run exists."""
         self.write("run.json", json.dumps(values, indent=2) + "\n")

@@ -25,21 +25,18 @@ class TrainedRun:
     def check_can(self, action: str) -> None:
         """UserError unless the run is of the kind that `--action` needs."""
         if action == "classify" and not self.labels:
-            raise UserError(
-                f"--classify: {self.path} is no classifier; run_finetune.py makes one of it"
-            )
+            raise UserError(f"{self.path}: is no classifier; run_finetune.py makes one of it")
         if action == "fill_mask" and not self.fills_masks:
             raise UserError(
-                f"--fill_mask: {self.path} has no masked-language-model head; name a "
-                "pretrained run"
+                f"{self.path}: has no masked-language-model head; name a pretrained run"
             )
 
     def check_pairs(self, has_pairs: bool) -> None:
         """UserError if the classifier was trained on pairs and has single texts, or so."""
         if self.reads_pairs and not has_pairs:
             raise UserError(
-                f"{self.path}: was trained on pairs of texts; give an --input file and name "
-                "its second column with --text_pair_column"
+                f"{self.path}: was trained on pairs of texts; give a file of pairs "
+                "and name its second column with --text_pair_column"
             )
         if self.reads_pairs is False and has_pairs:
             raise UserError(
@@ -63,10 +60,7 @@ class TrainedRun:
         if not num_truncated:
             return None
         texts = "1 text was" if num_truncated == 1 else f"{num_truncated:,} texts were"
-        more = ""
-        if length < self.config.max_position_embeddings:
-            more = f"; --max_seq_length={self.config.max_position_embeddings} reads more"
-        return f"warning: {texts} cut to {length} tokens{more}"
+        return f"warning: {texts} cut to {length} tokens"
 
 
 def read_trained_run(path: Path) -> TrainedRun:

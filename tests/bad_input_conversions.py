@@ -223,6 +223,16 @@ RECIPE_CASES = [
         *("--output_dir={here}/d", "--student=num_epochs=-1"),
         says="--student: --num_epochs=-1.0: must be above 0",
     ),
+    recipe(
+        "a pooling that there is not",
+        *("--output_dir={here}/d", "--finetune=pooling=detector"),
+        says="--finetune: --pooling=detector: must be one of",
+    ),
+    recipe(
+        "no mask to fill in",
+        *("--output_dir={here}/d", "--fill_mask=The [mask]."),
+        says="has no [MASK] to fill in",
+    ),
     recipe("output is a file", "--output_dir={here}/f", says="f: is a file; name a", f=b""),
     recipe("output below a file", "--output_dir={here}/f/d", says="cannot be written", f=b""),
     recipe("output in /proc", "--output_dir=/proc/x", says="/proc cannot be written to"),

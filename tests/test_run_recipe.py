@@ -10,7 +10,7 @@ import pytest
 import flags
 import run_recipe
 from bert_core.errors import UserError
-from loops import stopping
+from loops import recipe_summary, stopping
 from loops.recipe_options import SHARE_OF_STEPS, Budget, RecipeOptions
 
 
@@ -29,6 +29,7 @@ class Programs:
         self.checked: list[tuple[str, ...]] = []  # of these, those whose flags are looked at
         self.hours = 0.0  # on the clock
         self.prepared = ["train.jsonl", "test.jsonl", "unlabelled.txt"]
+        self.labels = ["neg", "pos"]
         options = RecipeOptions(
             *(("--a=1",), ("--b=2",), ("--d=4",), student, ("--fill_mask=[MASK]",)),
             *(budget, second_opinion, num_teachers),
@@ -37,9 +38,9 @@ class Programs:
         monkeypatch.setattr(flags, "given_dataset_flags", lambda: ["--dataset=toy"])
         monkeypatch.setattr(run_recipe.time, "monotonic", lambda: 3600 * self.hours)
         monkeypatch.setattr(run_recipe, "run", self.run)
-        monkeypatch.setattr(run_recipe, "check_args", self.check_args)
+        monkeypatch.setattr(run_recipe, "check_flags", self.check_flags)
 
-    def check_args(self, name: str, program: str, *arguments: str) -> None:
+    def check_flags(self, name: str, program: str, *arguments: str) -> None:
         assert not self.calls
         self.checked.append((name, program, *arguments))
 
@@ -56,6 +57,8 @@ class Programs:
             Path(given["data_dir"]).mkdir(parents=True, exist_ok=True)
             for name in self.prepared:
                 (Path(given["data_dir"]) / name).write_text("A film.\n")
+            labels = "".join(f"{label}\n" for label in self.labels)
+            (Path(given["data_dir"]) / "labels.txt").write_text(labels)
         if "output" in given:
             Path(given["output"]).write_text("{}")
 
@@ -193,7 +196,7 @@ def test_a_second_opinion_is_asked_of_each_teachers_guesses(
     for name, opinion, student in zip(
         ("finetune", "from_scratch"), opinions, students, strict=True
     ):
-        agreed = runs / f"agreed_{name}.jsonl"
+        agreed = runs / f"agreed_{name}_1.jsonl"
         assert set(opinion) == {
             f"--train_file={output_dir / 'data' / 'train.jsonl'}",
             f"--guessed_file={runs / f'guessed_{name}.jsonl'}",
@@ -223,7 +226,7 @@ def test_teachers_share_their_minutes_and_guess_together(
     opinion = programs.named("run_second_opinion.py")[0]
     given = [x for x in opinion if x.startswith("--guessed_file=")]
     assert given == [f"--guessed_file={first / f'guessed_{name}.jsonl'}" for name in names]
-    assert f"--guessed_file={output_dir / 'runs' / 'agreed_finetune.jsonl'}" in student
+    assert f"--guessed_file={output_dir / 'runs' / 'agreed_finetune_3.jsonl'}" in student
 
 
 def test_a_dataset_without_a_test_split_is_refused_before_training(
@@ -236,8 +239,19 @@ def test_a_dataset_without_a_test_split_is_refused_before_training(
     assert not programs.named("run_pretrain.py")
 
 
+def test_a_second_opinion_on_other_than_two_labels_is_refused_before_training(
+    output_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = Programs(monkeypatch, None, student=("--c=3",), second_opinion=True)
+    programs.labels.append("mixed")
+    with pytest.raises(UserError, match=r"--second_opinion: is for two .* dataset has 3"):
+        run_recipe.main()
+    assert not programs.named("run_pretrain.py")
+
+
 def test_what_a_start_that_died_has_half_written_is_no_obstacle(tmp_path: Path) -> None:
     (tmp_path / "data.partial-0123abcd").mkdir()
+    (tmp_path / ".DS_Store").touch()
     run_recipe.check_output_dir(tmp_path)
     (tmp_path / "database").mkdir()
     with pytest.raises(UserError, match="holds database, which is no recipe's"):
@@ -288,7 +302,7 @@ def test_a_second_opinion_is_for_a_student() -> None:
 def test_what_random_weights_are_told_alone(
     told: tuple[str, ...], scratch: tuple[str, ...], said: str
 ) -> None:
-    assert run_recipe.difference(told, scratch) == said
+    assert recipe_summary.difference(told, scratch) == said
 
 
 @pytest.mark.parametrize(
@@ -349,7 +363,7 @@ def test_seeds_have_a_mean(tmp_path: Path) -> None:
         leave(tmp_path / f"seed-{seed}", {})
         line = {"split": "test", "step": 1, "accuracy": accuracy}
         (tmp_path / f"seed-{seed}" / "metrics.jsonl").write_text(json.dumps(line) + "\n")
-    assert run_recipe.test_accuracies(tmp_path) == "0.6250 (0.5000, 0.7500)"
+    assert recipe_summary.test_accuracies(tmp_path) == "0.6250 (0.5000, 0.7500)"
 
 
 def test_a_program_that_fails_ends_the_recipe(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,13 +32,13 @@ def test_too_many_rows_for_the_memory_name_the_flag_that_sets_them() -> None:
     def exhausted(x: ClassificationBatch) -> tf.Tensor:
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
 
-    with pytest.raises(RunError, match=r"with 4 sequences.*try --batch_size=2, which"):
+    with pytest.raises(RunError, match=r"with 4 sequences.*; --batch_size=2 takes"):
         predict_all(exhausted, [batch([1, 2, 3], fill=1)], np.arange(3))
-    with pytest.raises(RunError, match=r"with 4 sequences.*try --micro_batch_size=2, which"):
+    with pytest.raises(RunError, match=r"4 seq.*; --micro_batch_size=2 --allow_drift takes"):
         Predictor(exhausted)([batch([1, 2, 3], fill=1)])
     model = tf.Module()
     model.sums = exhausted
-    with pytest.raises(RunError, match=r"with 4 sequences.*try --micro_batch_size=2, which"):
+    with pytest.raises(RunError, match=r"4 seq.*; --micro_batch_size=2 --allow_drift takes"):
         Evaluator(model)([batch([1, 2, 3], fill=1)])
 
 
