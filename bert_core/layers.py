@@ -29,7 +29,7 @@ class Initializer:
         self._count = 0
 
     def normal(self, name: str, shape: Sequence[int]) -> tf.Variable:
-        """N(0, stddev^2) cut at two standard deviations (BERT, appendix A.2)."""
+        """N(0, stddev^2) cut at two standard deviations, as in google-research/bert's code."""
         self._count += 1
         value = tf.random.stateless_truncated_normal(
             shape, seed=[self._seed, self._count], stddev=self._stddev

@@ -147,10 +147,14 @@ def _take_turns(lock: TextIO, entry: Path, say: Say) -> None:
     """Waits for the process that has the lock; the kernel frees that of a dead one."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         lock.seek(0)
         say(f"process {lock.read().strip()} prepares {entry}; waiting for it")
         fcntl.flock(lock, fcntl.LOCK_EX)
+    except OSError as error:
+        raise UserError(
+            f"--cache_dir: {entry} cannot be locked ({error.strerror}); name another directory"
+        ) from None
     with disk_errors(entry):
         os.ftruncate(lock.fileno(), 0)
         os.write(lock.fileno(), str(os.getpid()).encode())

@@ -15,8 +15,9 @@ def split_dev(
     """Sets a share of each label's examples aside: (train, dev), in input order.
 
     A pure function of its arguments. Examples of the same text (and second text)
-    go to one side together, whatever their labels. Each label with two different
-    texts or more has at least one on each side; with fewer, it stays in train.
+    go to one side together, and count under the label of the first. Each label with two
+    different texts or more has at least one on each side; with fewer, it stays in train.
+    Where texts have several labels a label may have none in dev, never none in train.
     Without `by_label`, all examples count as of one label.
 
     Raises:
@@ -37,6 +38,11 @@ def split_dev(
     for _, groups in sorted(groups_of_label.items()):
         shuffled = [groups[place] for place in random.permutation(len(groups))]
         dev.update(_take(shuffled, fraction))
+    if by_label:
+        kept = {example.label for index, example in enumerate(examples) if index not in dev}
+        for group in same_text.values():
+            if any(examples[index].label not in kept for index in group):
+                dev.difference_update(group)
     if not dev:
         raise UserError("too few different texts to set some aside; give a dev file instead")
     return (

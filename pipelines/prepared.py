@@ -233,6 +233,8 @@ class _Writer:
 
     def _add_to_corpus(self, text: str) -> None:
         if self._corpus is None or self._corpus_bytes > MAX_FILE_BYTES:
+            if self._corpus is not None:
+                self._corpus.close()  # a process may have a few hundred open
             name = f"{self._stem}-{self._corpus_files:05d}.txt"
             self._corpus = self._open(self._directory / "corpus" / name)
             self._corpus_files += 1

@@ -1,11 +1,12 @@
 """Text datasets of TensorFlow Datasets, `imdb_reviews` first of all.
 
-Held-out splits never reach the pretraining corpus: `test*`, `validation*` and the like
-only become labelled examples, or nothing. Every other split is corpus, and `train`
+Held-out splits never reach the pretraining corpus: `test*`, `validation*` and the like,
+`ca_test` too, only become labelled examples, or nothing. Every other split is corpus, and `train`
 is labelled examples as well. Nothing is deduplicated: the dataset stays the published one.
 """
 
 import os
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -37,7 +38,7 @@ def source(options: PrepareOptions) -> Source:
         "tfds": builder.info.full_name,
         "text_key": text_key,
         "label_key": label_key or "",
-        "cleaning": "1",
+        "format": "2",  # 1: splits as ca_test were corpus
     }
     splits = [x for x in sorted(builder.info.splits) if _is_wanted(x, options.unlabelled)]
     if not options.unlabelled:
@@ -48,7 +49,9 @@ def source(options: PrepareOptions) -> Source:
 
 
 def _is_wanted(split: str, unlabelled: bool) -> bool:
-    return split in SPLITS or (unlabelled and not split.startswith(_HELD_OUT))
+    words = re.split(r"[^a-z]+", split.lower())
+    held_out = any(word.startswith(_HELD_OUT) for word in words)
+    return split in SPLITS or (unlabelled and not held_out)
 
 
 def _check_field(features: dict[str, Any], flag: str, key: str, kinds: str, what: str) -> None:

@@ -7,6 +7,7 @@ other in the stream, each closed by [SEP]. `token_store_builder` writes it.
 import dataclasses
 import hashlib
 import json
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from bert_core.errors import UserError
 FORMAT_VERSION = 2  # 2: the report of the corpus is in the manifest
 MANIFEST = "manifest.json"
 SPLITS = ("train", "dev")
+_OTHER_FILES = 256  # that a process may want to have open beside the shards
 
 
 class StoreError(UserError):
@@ -111,6 +113,7 @@ def open_store(
                 f"{directory}: built with {key} {manifest.get(key)!r}, not {value!r}; "
                 "build the store again"
             )
+    _allow_open_files(directory, manifest)
     try:
         streams = {name: _open_split(directory, name, manifest) for name in SPLITS}
     except (KeyError, TypeError, AttributeError) as error:
@@ -120,13 +123,30 @@ def open_store(
     return TokenStore(manifest, streams)
 
 
+def _allow_open_files(directory: Path, manifest: dict[str, Any]) -> None:
+    """Each mapped shard is an open file, and often a process is allowed a thousand."""
+    try:
+        wanted = sum(len(split["shards"]) for split in manifest["splits"].values())
+    except (KeyError, TypeError, AttributeError):
+        return  # said where they are read
+    wanted += _OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (OSError, ValueError):
+        raise UserError(
+            f"{directory}: needs {wanted} open files, this process may have {soft}; allow it "
+            "more (ulimit -n)"
+        ) from None
+
+
 def _read_manifest(path: Path) -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_bytes())
     except OSError as error:
-        raise StoreError(
-            f"{path}: cannot be read ({error.strerror}); build the store"
-        ) from None
+        raise _unreadable(path, error) from None
     except (ValueError, RecursionError) as error:
         raise StoreError(f"{path}: is not JSON ({error}); build the store again") from None
     if not isinstance(manifest, dict):
@@ -169,6 +189,8 @@ def _open_shard(directory: Path, shard: dict[str, Any], dtype: np.dtype) -> np.n
         array = np.lib.format.open_memmap(path, mode="r")
     except StoreError:
         raise
+    except OSError as error:
+        raise _unreadable(path, error) from None
     except Exception as error:  # NumPy's errors for a bad header are of many types
         raise StoreError(f"{path}: cannot be read ({error}); build the store again") from None
     if array.dtype != dtype or array.shape != (shard["tokens"],):
@@ -177,6 +199,14 @@ def _open_shard(directory: Path, shard: dict[str, Any], dtype: np.dtype) -> np.n
             f"({shard['tokens']},); build the store again"
         )
     return np.asarray(array)  # the same memory map, without np.memmap's slow slices
+
+
+def _unreadable(path: Path, error: OSError) -> UserError:
+    """A store without its files is to be built again, not one that a disk is slow to give."""
+    kind = (
+        StoreError if isinstance(error, FileNotFoundError | NotADirectoryError) else UserError
+    )
+    return kind(f"{path}: cannot be read ({error.strerror})")
 
 
 def file_sha256(path: Path) -> str:

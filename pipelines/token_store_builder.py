@@ -3,7 +3,6 @@
 import collections
 import concurrent.futures
 import contextlib
-import fcntl
 import hashlib
 import itertools
 import json
@@ -44,7 +43,7 @@ def build_store(
 
     A document goes to "dev" by the hash of its text, so its copies do too; both
     splits get at least one. `report`, called once all is counted, gives what the manifest
-    says of the corpus. Two processes building one store take turns. Raises UserError
+    says of the corpus. Two processes must not build one store at once. Raises UserError
     if there are not two different documents, or the directory cannot be written.
     """
     with new_store(directory) as partial:
@@ -75,18 +74,15 @@ def new_store(directory: Path) -> Iterator[Path]:
     partial = directory.with_name(directory.name + ".partial")
     with disk_errors(directory):
         directory.parent.mkdir(parents=True, exist_ok=True)
-        lock = directory.with_name(directory.name + ".lock").open("wb")
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        for leftover in (partial, _retired(directory)):  # of a build that was killed
-            shutil.rmtree(leftover, ignore_errors=True)
-        try:
-            with disk_errors(partial):
-                partial.mkdir()
-            yield partial
-            _replace(partial, directory)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+    for leftover in (partial, _retired(directory)):  # of a build that was killed
+        shutil.rmtree(leftover, ignore_errors=True)
+    try:
+        with disk_errors(partial):
+            partial.mkdir()
+        yield partial
+        _replace(partial, directory)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def dev_limit(documents: Iterator[str], dev_fraction: float) -> tuple[int, list[str]]:

@@ -108,7 +108,7 @@ def cut(ids: np.ndarray, budget: int, truncation: str) -> np.ndarray:
     reviews: the first 128 and the last 382 of 510 tokens.
     """
     if len(ids) <= budget:
-        return ids
+        return ids.copy()  # as a view it would keep all of its chunk
     head = -(-budget // 4) if truncation == "head_tail" else budget
     tail = budget - head
     return np.concatenate([ids[:head], ids[len(ids) - tail :]])

@@ -1,5 +1,6 @@
 """A cache entry is made once; what is damaged in it is named and made again."""
 
+import errno
 import fcntl
 import json
 import os
@@ -164,6 +165,19 @@ def test_two_at_once_take_turns(corpus: CorpusOptions, options: StoreOptions) ->
         assert said == [f"process {os.getpid()} prepares {entry}; waiting for it"]
     waiting.join(30)
     assert any("token store" in line for line in said)
+
+
+def test_a_file_system_without_locks_is_said(
+    corpus: CorpusOptions, options: StoreOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(cached_store.fcntl, "flock", no_locks)
+    with pytest.raises(
+        UserError, match=r"--cache_dir: .* cannot be locked \(Function not impl"
+    ):
+        prepare(corpus, options)
 
 
 def test_what_another_has_prepared_is_opened_without_the_corpus(

@@ -1,6 +1,7 @@
 """Prepared directories: what goes where, whole or absent, and nobody's files deleted."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -57,8 +58,15 @@ def test_everything_is_where_it_belongs(tmp_path):
 def test_a_large_corpus_is_cut_into_files_that_read_back_in_order(tmp_path, monkeypatch):
     monkeypatch.setattr(prepared, "MAX_FILE_BYTES", 100)
     texts = [f"document number {number} \u00e9" for number in range(50)]
-    documents = [Document(text, "corpus") for text in texts]
-    write_source(source(documents, has_labels=False), tmp_path / "d", False)
+    open_files = []
+
+    def documents():
+        for text in texts:
+            open_files.append(len(os.listdir("/dev/fd")))
+            yield Document(text, "corpus")
+
+    write_source(source(documents(), has_labels=False), tmp_path / "d", False)
+    assert max(open_files) - min(open_files) <= 1  # not one for each file of the corpus
     files = sorted((tmp_path / "d" / "corpus").iterdir())
     assert 10 <= len(files) <= 15
     assert list(read_documents(CorpusOptions(tmp_path / "d" / "corpus"))) == texts

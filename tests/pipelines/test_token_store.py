@@ -1,6 +1,9 @@
 """The store gives back what was tokenised, and notices every damage."""
 
+import errno
 import json
+import os
+import resource
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bert_core.errors import UserError
+from pipelines import token_store
 from pipelines.split_writer import split_statistics
 from pipelines.token_counts import TokenCounts
 from pipelines.token_store import StoreError, TokenStore, file_sha256, open_store
@@ -210,7 +214,7 @@ def test_a_failed_build_leaves_the_old_store_and_no_litter(directory: Path) -> N
     with pytest.raises(OSError, match="the disk is gone"):
         _build(directory, failing())
     assert open_store(directory, VOCABULARY.sha256, "corpus", 0.1)
-    assert {path.name for path in directory.parent.iterdir()} == {"store", "store.lock"}
+    assert {path.name for path in directory.parent.iterdir()} == {"store"}
 
 
 def test_a_store_is_replaced_and_leftovers_removed(directory: Path) -> None:
@@ -220,7 +224,7 @@ def test_a_store_is_replaced_and_leftovers_removed(directory: Path) -> None:
     (partial / "train-00000.npy").write_bytes(b"half")
     store = _build(directory, ["a", "b"])
     assert {_documents(_ids(store, n))[0] for n in ("train", "dev")} == {(5,), (6,)}
-    assert {path.name for path in directory.parent.iterdir()} == {"store", "store.lock"}
+    assert {path.name for path in directory.parent.iterdir()} == {"store"}
 
 
 def test_a_place_that_cannot_be_written_is_a_user_error(tmp_path: Path) -> None:
@@ -277,6 +281,39 @@ def test_a_manifest_cannot_name_files_elsewhere(directory: Path) -> None:
     (directory / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(StoreError, match="elsewhere"):
         open_store(directory, VOCABULARY.sha256, "corpus", 0.1)
+
+
+def test_more_shards_than_files_may_be_open(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    _build(directory, DOCUMENTS, shard_tokens=5)
+    assert len(list(directory.glob("*.npy"))) > 200
+    few = len(os.listdir("/dev/fd")) + 20
+    resource.setrlimit(resource.RLIMIT_NOFILE, (few, limits[1]))
+    try:
+        with monkeypatch.context() as patch, pytest.raises(UserError, match=r"ulimit -n") as no:
+            patch.setattr(resource, "setrlimit", lambda *_: [].index(0))  # ValueError
+            open_store(directory, VOCABULARY.sha256, "corpus", 0.1)
+        assert not isinstance(no.value, StoreError)  # nothing to be built again
+        store = open_store(directory, VOCABULARY.sha256, "corpus", 0.1)
+        assert sum(store.split(n).statistics.documents for n in ("train", "dev")) == 300
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_what_a_disk_does_not_give_is_not_built_again(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _build(directory, DOCUMENTS)
+
+    def stale(path: Path) -> str:
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    monkeypatch.setattr(token_store, "file_sha256", stale)
+    with pytest.raises(UserError, match=r"npy: cannot be read \(Stale") as caught:
+        open_store(directory, VOCABULARY.sha256, "corpus", 0.1)
+    assert not isinstance(caught.value, StoreError)
 
 
 def test_no_store_is_a_store_error(tmp_path: Path) -> None:
