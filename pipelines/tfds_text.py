@@ -1,8 +1,8 @@
 """Text datasets of TensorFlow Datasets, `imdb_reviews` first of all.
 
 Held-out splits never reach the pretraining corpus: `test*`, `validation*` and the like,
-`ca_test` too, only become labelled examples, or nothing. Every other split is corpus, and `train`
-is labelled examples as well. Nothing is deduplicated: the dataset stays the published one.
+`ca_test` too, only become labelled examples, or nothing. Every other split is corpus, and
+`train` is labelled examples as well. Nothing is deduplicated: the dataset stays the published one.
 """
 
 import os

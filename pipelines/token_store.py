@@ -203,10 +203,8 @@ def _open_shard(directory: Path, shard: dict[str, Any], dtype: np.dtype) -> np.n
 
 def _unreadable(path: Path, error: OSError) -> UserError:
     """A store without its files is to be built again, not one that a disk is slow to give."""
-    kind = (
-        StoreError if isinstance(error, FileNotFoundError | NotADirectoryError) else UserError
-    )
-    return kind(f"{path}: cannot be read ({error.strerror})")
+    no_file = isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError)
+    return (StoreError if no_file else UserError)(f"{path}: cannot be read ({error.strerror})")
 
 
 def file_sha256(path: Path) -> str:

@@ -174,9 +174,7 @@ def test_a_file_system_without_locks_is_said(
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
 
     monkeypatch.setattr(cached_store.fcntl, "flock", no_locks)
-    with pytest.raises(
-        UserError, match=r"--cache_dir: .* cannot be locked \(Function not impl"
-    ):
+    with pytest.raises(UserError, match=r"--cache_dir: .* cannot be locked \(Function not"):
         prepare(corpus, options)
 
 

@@ -292,9 +292,10 @@ def test_more_shards_than_files_may_be_open(
     few = len(os.listdir("/dev/fd")) + 20
     resource.setrlimit(resource.RLIMIT_NOFILE, (few, limits[1]))
     try:
-        with monkeypatch.context() as patch, pytest.raises(UserError, match=r"ulimit -n") as no:
+        with monkeypatch.context() as patch:
             patch.setattr(resource, "setrlimit", lambda *_: [].index(0))  # ValueError
-            open_store(directory, VOCABULARY.sha256, "corpus", 0.1)
+            with pytest.raises(UserError, match="ulimit -n") as no:
+                open_store(directory, VOCABULARY.sha256, "corpus", 0.1)
         assert not isinstance(no.value, StoreError)  # nothing to be built again
         store = open_store(directory, VOCABULARY.sha256, "corpus", 0.1)
         assert sum(store.split(n).statistics.documents for n in ("train", "dev")) == 300
