@@ -2,7 +2,8 @@
 
 Held-out splits never reach the pretraining corpus: `test*`, `validation*` and the like,
 `ca_test` too, only become labelled examples, or nothing. Every other split is corpus, and
-`train` is labelled examples as well. Nothing is deduplicated: the dataset stays the published one.
+`train` is labelled examples as well. Nothing is deduplicated: the dataset stays the
+published one.
 """
 
 import os
