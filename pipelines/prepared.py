@@ -149,8 +149,8 @@ def _refuse_foreign(target: Path, overwrite: bool) -> None:
     ours |= {f"{split}.jsonl" for split in SPLITS}
     if names and not overwrite:
         raise UserError(
-            f"{target}: is not empty, and does not hold this dataset; remove it, or give "
-            "run_prepare.py another --data_dir or --overwrite"
+            f"{target}: is not empty; choose another --data_dir, or --overwrite (of "
+            "run_finetune.py another --cache_dir)"
         )
     if names and (names - ours or "source.json" not in names):
         stranger = min(names - ours, default="no source.json")

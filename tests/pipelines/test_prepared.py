@@ -98,7 +98,7 @@ def test_a_damaged_directory_is_not_taken_for_whole(tmp_path, damage):
 def test_another_version_needs_overwrite_and_replaces_all(tmp_path):
     write_source(source(), tmp_path / "d", False)
     newer = source([Document("New.", "corpus")], version="2")
-    with pytest.raises(UserError, match=r"is not empty, .*--overwrite"):
+    with pytest.raises(UserError, match=r"is not empty; .*--overwrite"):
         write_source(newer, tmp_path / "d", False)
     write_source(newer, tmp_path / "d", True)
     names = {path.name for path in (tmp_path / "d").iterdir()}
