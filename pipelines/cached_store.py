@@ -64,9 +64,9 @@ def prepare_with(
 ) -> PreparedCorpus:
     """Opens the cached store of the corpus of that fingerprint, or has it made first.
 
-    A damaged entry is named and made again. Two processes that want the same entry
-    take turns. Raises UserError for what is wrong with the corpus or the options, or if
-    more of the tokens are unknown than options.max_unknown_rate.
+    A damaged entry is named and made again. Any number of processes open an entry at
+    once; those that would make it take turns. Raises UserError for what is wrong with the
+    corpus or the options, or if more of the tokens are unknown than options.max_unknown_rate.
     """
     entry = cache_entry(fingerprint, options)
     try:
@@ -75,23 +75,38 @@ def prepare_with(
     except OSError as error:
         raise UserError(f"--cache_dir: {entry} cannot be written ({error.strerror})") from None
     with lock:
-        _take_turns(lock, entry, say)
-        vocabulary = _vocabulary(maker, options, entry, say)
+        _take_turns(lock, fcntl.LOCK_SH, entry, say)
         try:
-            store, report = _open(entry, vocabulary, fingerprint, options)
-        except StoreError as error:
-            if (entry / "store").exists():
-                say(f"warning: {error}")
-            started = time.monotonic()
-            maker.build(vocabulary, entry / "store")
-            say(f"wrote {entry / 'store'} in {time.monotonic() - started:.0f} s")
-            store, report = _open(entry, vocabulary, fingerprint, options)
+            prepared = open_prepared(fingerprint, options)
+        except UserError:
+            _take_turns(lock, fcntl.LOCK_EX, entry, say)
+            prepared = _made(maker, fingerprint, options, entry, say)
         else:
             say(f"token store {entry / 'store'}")
+    report = prepared.report
     for line in report.lines():
         say(line)
     found = UnknownWords(report.unknown_rate, report.unknown_reasons, report.unknown_examples)
-    check_known(found, options.max_unknown_rate, vocabulary, options)
+    check_known(found, options.max_unknown_rate, prepared.vocabulary, options)
+    return prepared
+
+
+def _made(
+    maker: Maker, fingerprint: str, options: StoreOptions, entry: Path, say: Say
+) -> PreparedCorpus:
+    """The entry with what it lacks, unless another process has made that meanwhile."""
+    vocabulary = _vocabulary(maker, options, entry, say)
+    try:
+        store, report = _open(entry, vocabulary, fingerprint, options)
+    except StoreError as error:
+        if (entry / "store").exists():
+            say(f"warning: {error}")
+        started = time.monotonic()
+        maker.build(vocabulary, entry / "store")
+        say(f"wrote {entry / 'store'} in {time.monotonic() - started:.0f} s")
+        store, report = _open(entry, vocabulary, fingerprint, options)
+    else:
+        say(f"token store {entry / 'store'}")
     return PreparedCorpus(vocabulary, store, fingerprint, report)
 
 
@@ -143,21 +158,25 @@ def _open(
     return store, read_report(store.manifest)
 
 
-def _take_turns(lock: TextIO, entry: Path, say: Say) -> None:
-    """Waits for the process that has the lock; the kernel frees that of a dead one."""
+def _take_turns(lock: TextIO, kind: int, entry: Path, say: Say) -> None:
+    """Waits for the process that has the lock; the kernel frees that of a dead one.
+
+    kind: fcntl.LOCK_SH to read what is there, or LOCK_EX to change it.
+    """
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.seek(0)
         say(f"process {lock.read().strip()} prepares {entry}; waiting for it")
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(lock, kind)
     except OSError as error:
         raise UserError(
             f"--cache_dir: {entry} cannot be locked ({error.strerror}); name another directory"
         ) from None
-    with disk_errors(entry):
-        os.ftruncate(lock.fileno(), 0)
-        os.write(lock.fileno(), str(os.getpid()).encode())
+    if kind == fcntl.LOCK_EX:
+        with disk_errors(entry):
+            os.ftruncate(lock.fileno(), 0)
+            os.write(lock.fileno(), str(os.getpid()).encode())
 
 
 def _vocabulary(maker: Maker, options: StoreOptions, entry: Path, say: Say) -> Vocabulary:

@@ -167,6 +167,16 @@ def test_two_at_once_take_turns(corpus: CorpusOptions, options: StoreOptions) ->
     assert any("token store" in line for line in said)
 
 
+def test_readers_do_not_wait_for_each_other(
+    corpus: CorpusOptions, options: StoreOptions
+) -> None:
+    first, _ = prepare(corpus, options)
+    with (entry_of(first, options) / ".lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        _, said = prepare(corpus, options)
+    assert said[0].startswith("token store ")
+
+
 def test_a_file_system_without_locks_is_said(
     corpus: CorpusOptions, options: StoreOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
