@@ -87,7 +87,7 @@ def test_unknown_flag_names_the_nearest() -> None:
         (["--corpus_dir=.", "--dev_fraction=0"], "--dev_fraction=0.0"),
         (["--corpus_dir=.", "--max_to_keep=1"], "--max_to_keep=1"),
         (["--corpus_dir=.", "--document_boundary=page"], "--document_boundary=page"),
-        (["--corpus_dir=.", "--dropout=1"], "hidden_dropout_prob"),
+        (["--corpus_dir=.", "--dropout=1"], "--dropout=1.0: must be"),
         (["--corpus_dir=.", "--beta2=1"], "--beta2=1.0"),
         (["--corpus_dir=.", "--model_config=/nowhere.json"], "/nowhere.json: cannot be read"),
     ],

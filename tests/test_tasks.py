@@ -104,9 +104,8 @@ def test_predictions_are_those_scored_in_the_order_of_the_file(
     assert sum(right) / len(right) == pytest.approx(test["word_accuracy"])
 
 
-@pytest.mark.parametrize(
-    "task", ["token_classification", pytest.param("regression", marks=pytest.mark.soak)]
-)
+@pytest.mark.soak  # tests/test_resume.py kills a pretraining and a classifier
+@TASK
 def test_killed_and_started_again_it_ends_the_same(
     zygote: Zygote,
     finished: dict[str, tuple[Path, str]],

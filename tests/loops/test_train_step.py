@@ -149,7 +149,9 @@ def test_a_batch_in_which_nothing_counts_pulls_nowhere():
     assert int(state.step) == 1
 
 
-@JIT
+@pytest.mark.parametrize(
+    "jit_compile", [False, pytest.param(True, marks=pytest.mark.soak)], ids=["plain", "xla"]
+)
 def test_a_step_that_is_not_finite_changes_nothing_but_the_count(jit_compile):
     good = random_mlm_batch(ONE_LAYER)
     weights = np.stack([good.masked_lm_weights] * 2)
@@ -260,7 +262,7 @@ def test_dropout_is_a_function_of_seed_and_step():
     assert not set(first) & set(losses(other, 0))
 
 
-@pytest.mark.parametrize("kind", ["mlm", "cls", "mean"])
+@pytest.mark.parametrize("kind", ["mlm", pytest.param("cls", marks=pytest.mark.soak), "mean"])
 def test_a_model_overfits_one_batch(kind):
     config = small_config(**NO_DROPOUT, pooling="mean" if kind == "mean" else "cls")
     if kind == "mlm":
