@@ -6,6 +6,7 @@ that uses them. Nothing here imports TensorFlow, so `--help` and a wrong flag an
 at once.
 """
 
+import contextlib
 import dataclasses
 import math
 import os
@@ -56,7 +57,7 @@ def launch(
     With `takes_texts`, what is no flag is a text to work on, or behind `--` for Beam.
 
     A mistake of the user's, in flags or later, is one line on stderr and exit
-    code 2; a disk or a memory that is full, 1; a signal, 130 or 143. `--help` prints
+    code 2; a disk or a memory that is full, 1; a signal, 129, 130 or 143. `--help` prints
     the program's docstring and its flags, exit code 0.
     """
     console.harden_output()
@@ -101,7 +102,8 @@ def _parse_command_line(takes_texts: bool) -> None:
 
 def _exit_with(code: int, message: object) -> NoReturn:
     one_line = " ".join(str(message).splitlines())
-    print(f"{Path(sys.argv[0]).name}: {escaped(one_line)}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # a terminal that is gone
+        print(f"{Path(sys.argv[0]).name}: {escaped(one_line)}", file=sys.stderr)
     sys.exit(code)
 
 
@@ -293,7 +295,11 @@ def model_flags() -> None:
         "cooccurrence: embeddings of words, and of neighbours, begin as vectors counted in the "
         "corpus; random: as BERT's; auto: cooccurrence up to a width of 512.",
     )
-    flags.DEFINE_float("dropout", 0.0, "Dropout in pretraining; with little text try 0.1.")
+    flags.DEFINE_float(
+        "dropout",
+        0.0,
+        "In pretraining, whatever --model_config says; with little text try 0.1.",
+    )
 
 
 def model_config(vocab_size: int | None, seq_length: int) -> bert_config.BertConfig:
@@ -311,6 +317,8 @@ def model_config(vocab_size: int | None, seq_length: int) -> bert_config.BertCon
         small = config.hidden_size <= WIDEST_SMALL
         locality = ("neighbours" if small else "none") if locality == "auto" else locality
     else:
+        if FLAGS["model"].present:
+            raise UserError("--model and --model_config both name an architecture; give one")
         config = bert_config.read_config(path, expected)
     if locality in ("neighbours", "alibi"):
         slopes = bert_config.steep_slopes(config.num_attention_heads)
@@ -535,6 +543,8 @@ def finetuning_config(
     if FLAGS.attention_window is not None:
         config = dataclasses.replace(config, attention_window=FLAGS.attention_window)
     config.check_length(FLAGS.max_seq_length, "--max_seq_length")
+    if FLAGS.text_pair_column:
+        config.check_pairs(f"--init_checkpoint={FLAGS.init_checkpoint}")
     allowed = ("auto", *bert_config.POOLINGS)
     if FLAGS.pooling not in allowed:
         raise UserError(f"--pooling={FLAGS.pooling}: must be one of {', '.join(allowed)}")
@@ -604,6 +614,7 @@ def training_flags() -> None:
         "Of matrix products: float32, bfloat16, float16, or auto: bfloat16 where the CPU has "
         "instructions for it, else float32. The rest stays float32.",
     )
+    flags.DEFINE_bool("xla", False, "Compile the step with XLA.")
     flags.DEFINE_bool(
         "recompute", False, "Compute blocks again for their gradients, for less memory."
     )
@@ -666,6 +677,7 @@ def training_options(default_peak: float, **default_length: float) -> TrainingOp
         runtime=dataclasses.replace(
             runtime_options(),
             allow_drift=FLAGS.allow_drift,
+            xla=FLAGS.xla,
             precision=_precision(),
             recompute=FLAGS.recompute,
         ),
@@ -752,10 +764,17 @@ def predict_flags() -> None:
     flags.DEFINE_string("checkpoint", None, "Run directory.")
     flags.DEFINE_multi_string("fill_mask", [], "A text with [MASK] in it; may be repeated.")
     flags.DEFINE_bool("classify", False, "Classes of texts, by a fine-tuned run.")
+    flags.DEFINE_bool("regress", False, "Numbers for texts, by a run of --task=regression.")
+    flags.DEFINE_bool(
+        "tag", False, "Tags of words that blanks part, by one of --task=token_classification."
+    )
     flags.DEFINE_bool("embed", False, "Sentence vectors: means of the last layer.")
     flags.DEFINE_string("input", None, "Texts: .txt, .jsonl, .csv or .tsv, optionally .gz.")
     flags.DEFINE_string(
-        "output", None, "New file: .jsonl, .csv or .tsv of classes, or .npy of vectors."
+        "output",
+        None,
+        "New file: .jsonl, .csv or .tsv of classes or numbers; .conll of tags; .npy of "
+        "vectors.",
     )
     flags.DEFINE_string("text_column", "text", "Column or field of the text in --input.")
     flags.DEFINE_string("text_pair_column", None, "Column of a second text, if there is one.")
@@ -789,8 +808,10 @@ def predict_options() -> PredictOptions:
 def unlabelled_columns() -> options.ExamplesOptions:
     """The columns of texts whose labels are to be found."""
     for flag in ("text_column", "text_pair_column"):
-        if FLAGS[flag].value == "label":
-            raise UserError(f"--{flag}=label: is a column of the output; rename it")
+        if FLAGS[flag].value in ("label", "predicted"):
+            raise UserError(
+                f"--{flag}={FLAGS[flag].value}: is a column of the output; rename it"
+            )
     return options.ExamplesOptions(
         text_column=FLAGS.text_column, text_pair_column=FLAGS.text_pair_column
     )
@@ -958,16 +979,11 @@ def convert_options() -> ConvertOptions:
 def runtime_flags() -> None:
     """The process:"""
     flags.DEFINE_integer("num_threads", 0, "TensorFlow's threads; 0: one a core.")
-    flags.DEFINE_bool("xla", False, "Compile the step with XLA.")
     flags.DEFINE_bool("verbose", False, "Show what TensorFlow prints.")
 
 
 def runtime_options() -> RuntimeOptions:
-    return RuntimeOptions(
-        num_threads=FLAGS.num_threads,
-        xla=FLAGS.xla,
-        verbose=FLAGS.verbose,
-    )
+    return RuntimeOptions(num_threads=FLAGS.num_threads, verbose=FLAGS.verbose)
 
 
 def output_dir() -> Path:

@@ -4,16 +4,17 @@
   python run_export.py --checkpoint=runs/classify --output_dir=served/reviews/1 \\
       --quantize=dynamic --eval_file=test.csv --text_column=review --label_column=stars
 
-A classifier answers with label names and probabilities, a pretrained model with the
-best words for each [MASK], and both with sentence vectors. TensorFlow and
-tensorflow-text load it, and TensorFlow Serving, without this project's code. The
-directory is written whole or not at all.
+A classifier answers with label names and probabilities, a regressor with a number, a
+pretrained model with the best words for each [MASK], and all with sentence vectors.
+TensorFlow and tensorflow-text load it, and TensorFlow Serving, without this project's code.
+The directory is written whole or not at all.
 """
 
 from pathlib import Path
 from typing import Any
 
 import flags
+from bert_core.errors import UserError
 
 
 def main() -> None:
@@ -23,6 +24,11 @@ def main() -> None:
     from loops.trained_run import read_trained_run
 
     run = read_trained_run(checkpoint)
+    if run.task == "token_classification":
+        raise UserError(
+            f"{checkpoint}: tags words, and what is exported reads whole texts; "
+            "run_predict.py --tag does it"
+        )
     length = run.sequence_length(flags.FLAGS.max_seq_length)
     reading = flags.reading_options(length, run.truncation)
     from pipelines.examples import label_ids, read_examples
@@ -52,7 +58,7 @@ def main() -> None:
 
 def build(run: Any, vocabulary: Any, reading: Any, top_k: int) -> tuple[Any, Any]:
     """The module to save, and its signatures by name."""
-    from bert_core.models import Classifier, MaskedLanguageModel, SentenceEncoder
+    from bert_core.models import Classifier, MaskedLanguageModel, Regressor, SentenceEncoder
     from loops import exported
     from loops.warm_start import load_run
     from pipelines.graph_batches import MaskedBatcher, TextBatcher
@@ -60,13 +66,17 @@ def build(run: Any, vocabulary: Any, reading: Any, top_k: int) -> tuple[Any, Any
 
     tokenizer = Tokenizer(vocabulary)
     to_batch = TextBatcher(tokenizer, reading)
-    to_masked = MaskedBatcher(tokenizer, run.config.max_position_embeddings)
+    to_masked = MaskedBatcher(tokenizer, reading.max_seq_length)
     signatures: dict[str, Any]
-    if run.labels:
+    pairs, pooled = bool(run.reads_pairs), ("encoder/", "pooler/", "output/")
+    if run.task == "classification":
         model: Any = Classifier(run.config, len(run.labels))
-        load_run(model, run.path, required=("encoder/", "pooler/", "output/"))
-        pairs = bool(run.reads_pairs)
+        load_run(model, run.path, required=pooled)
         signatures = exported.classifying(model, to_batch, run.labels, pairs)
+    elif run.task == "regression":
+        model = Regressor(run.config, 1)
+        load_run(model, run.path, required=pooled)
+        signatures = exported.regressing(model, to_batch, run.target_scale, pairs)
     elif run.fills_masks:
         model = MaskedLanguageModel(run.config)
         load_run(model, run.path, required=("encoder/", "head/"))

@@ -10,9 +10,8 @@
   python run_finetune.py --init_checkpoint=runs/pretrain --output_dir=runs/imdb \\
       --dataset=imdb_reviews --num_seeds=3
 
-Architecture and vocabulary come from the pretrained run. The epoch that is best on
-the dev split is kept, and scored once on the test file. The same command again goes
-on where a stopped run was.
+Architecture and vocabulary come from the pretrained run. The epoch that is best on the dev
+split is kept, and scored once on the test file. The same command again goes on.
 """
 
 import dataclasses
@@ -94,8 +93,8 @@ def read_data(
     source, directory = find_labelled(flags.dataset_options(flags.dataset_cache()))
     replicas = start_devices()
     write_source(source, directory, overwrite=False)
-    train, test = (directory / f"{name}.jsonl" for name in ("train", "test"))
-    files = {"train": train, "test": test if test.exists() else None}
+    names = {"train": "train.jsonl", "dev": "validation.jsonl", "test": "test.jsonl"}
+    files = {k: file if (file := directory / v).exists() else None for k, v in names.items()}
     return read_labelled(task, files, columns, dev_share), replicas
 
 
@@ -125,7 +124,8 @@ def finetune(
     best = BestWeights(run.best, model, session.recorder.metrics.lines, task.metric)
     dev = questions(session, task, data.dev, vocabulary, seed)
     samples = sample_texts.of_texts(data.dev.texts.first, vocabulary)
-    looked_at = sample_texts.looked_at(samples, vocabulary)
+    longest = config.attention_window or flags.FLAGS.max_seq_length
+    looked_at = sample_texts.looked_at(samples, vocabulary, longest)
 
     def evaluate(step: int) -> dict[str, float]:
         values = scorer(dev).values
@@ -231,13 +231,13 @@ def report(
     run, recorder, step = session.run, session.recorder, session.num_train_steps
     if name == "test":
         recorder.add("test", step, scored.values)
+    run.write("predictions.tsv", task.table(split.truth, scored.answers))
     confusion = task.confusion(split.truth, scored.answers)
-    if confusion is not None:
+    if confusion is not None and len(confusion) <= pictures.MOST_LABELS:
         matrix = pictures.confusion(confusion, task.labels)
         recorder.tensorboard.image(f"confusion_{name}", step, matrix)
         run.write("confusion.png", matrix)
     recorder.sync()
-    run.write("predictions.tsv", task.table(split.truth, scored.answers))
     run.write("curves.png", pictures.curves(recorder.metrics.lines, {}, task.metric))
     warning = task.warning(split.truth, scored.answers)
     if warning:

@@ -5,10 +5,14 @@
   tail -f reviews.txt | python run_predict.py --checkpoint=runs/classify --classify
   python run_predict.py --checkpoint=runs/classify --classify \\
       --input=reviews.csv --text_column=review --output=classes.csv
+  python run_predict.py --checkpoint=runs/similar --regress \\
+      --input=pairs.tsv --text_column=question --text_pair_column=answer --output=scores.tsv
+  python run_predict.py --checkpoint=runs/names --tag "Jane Austen wrote it ."
   python run_predict.py --checkpoint=runs/pretrain --embed \\
       --input=reviews.txt --output=vectors.npy
 
-Prints the best words for each [MASK], or the classes of each text, with probabilities.
+Prints the best words for each [MASK], the classes of each text with probabilities, a number
+for each, or a tag for each word, whatever the run was trained to say.
 Of a file, everything is written in its order, whole or not at all. Texts are cut to the
 length the run was trained on.
 """
@@ -27,11 +31,11 @@ def main() -> None:
     options, columns = flags.predict_options(), flags.unlabelled_columns()
     checkpoint, runtime = flags.checkpoint(), flags.runtime_options()
     from loops import startup
-    from loops.trained_run import read_trained_run
+    from loops.trained_run import TASK_OF, read_trained_run
 
     run = read_trained_run(checkpoint)
     run.check_can(options.action)
-    if options.action == "classify":
+    if options.action in TASK_OF:
         run.check_pairs(bool(columns.text_pair_column))
         if columns.text_pair_column and not options.input:
             raise UserError("--text_pair_column: names a column of a file; give --input")
@@ -44,14 +48,14 @@ def main() -> None:
     examples = read_texts(options.input, columns) if options.input else []
     startup.start_tensorflow(runtime)
     if options.action == "fill_mask":
-        fill_masks(run, vocabulary, options)
+        fill_masks(run, vocabulary, options, length)
     elif options.input:
         work_through(run, vocabulary, options, reading, columns, examples)
     else:
-        classify_lines(run, vocabulary, options, reading)
+        answer_lines(run, vocabulary, options, reading)
 
 
-def fill_masks(run: Any, vocabulary: Any, options: Any) -> None:
+def fill_masks(run: Any, vocabulary: Any, options: Any, longest: int) -> None:
     """Prints each sentence, and the best words for each [MASK] of it."""
     from bert_core.models import MaskedLanguageModel
     from loops.evaluate import top_fillings
@@ -59,7 +63,7 @@ def fill_masks(run: Any, vocabulary: Any, options: Any) -> None:
     from pipelines.masked_text import masked_batch
     from pipelines.tokenizer import Tokenizer
 
-    tokenizer, longest = Tokenizer(vocabulary), run.config.max_position_embeddings
+    tokenizer = Tokenizer(vocabulary)
     batches = [masked_batch(text, tokenizer, longest) for text in options.texts]
     model = MaskedLanguageModel(run.config)
     load_run(model, run.path, required=("encoder/", "head/"))
@@ -74,7 +78,7 @@ def fill_masks(run: Any, vocabulary: Any, options: Any) -> None:
 def work_through(
     run: Any, vocabulary: Any, options: Any, reading: Any, columns: Any, examples: Any
 ) -> None:
-    """Writes the classes, or the vectors, of a whole file."""
+    """Writes what the run says of a whole file."""
     from bert_core import scores
     from loops import prediction_files
     from loops.predict import predict_all
@@ -83,45 +87,102 @@ def work_through(
     from pipelines.tokenizer import Tokenizer
     from pipelines.unlabelled import text_columns
 
-    function = logits_of(run) if options.action == "classify" else vectors_of(run)
     print(f"{options.input}: {len(examples):,} texts", flush=True)
+    if options.action == "tag":
+        return tag_file(run, vocabulary, options, reading, examples)
+    function = function_of(run, options.action)
     tokenized = tokenize_examples(
         examples, Tokenizer(vocabulary), reading.max_seq_length, reading.truncation
     )
     warn(run.truncation_warning(tokenized.num_truncated, reading.max_seq_length))
     batches, order = evaluation_batches(tokenized, None, vocabulary, reading)
-    rows = predict_all(function, batches, order)
+    rows, shown = predict_all(function, batches, order), text_columns(examples, columns)
     if options.action == "embed":
         prediction_files.write_vectors(options.output, rows)
+    elif options.action == "regress":
+        prediction_files.write_numbers(options.output, shown, run.in_units(rows))
     else:
-        shown = text_columns(examples, columns)
         prediction_files.write_classes(options.output, shown, run.labels, scores.softmax(rows))
     print(f"wrote {options.output}")
 
 
-def classify_lines(run: Any, vocabulary: Any, options: Any, reading: Any) -> None:
-    """Prints the classes of texts one by one: arguments, or lines of standard input."""
-    from bert_core import scores
-    from loops.evaluate import Predictor
-    from loops.predict import as_line
-    from pipelines.classification_batches import batch_of_all
-    from pipelines.tokenized import tokenize_examples
+def tag_file(run: Any, vocabulary: Any, options: Any, reading: Any, examples: Any) -> None:
+    """Writes the tag of each word of a file."""
+    from loops.predict import predict_all
+    from loops.prediction_files import write_tags
+    from pipelines import token_classification as tagging
+    from pipelines.classification_batches import answer_order, evaluation_batches
+    from pipelines.conll import words_in
     from pipelines.tokenizer import Tokenizer
-    from pipelines.unlabelled import Example
 
-    tokenizer, predict = Tokenizer(vocabulary), Predictor(logits_of(run))
+    sentences = [words_in(example.text) for example in examples]
+    if not any(sentences):
+        raise UserError(f"{options.input}: holds no words; blanks part them")
+    pieces = tagging.tokenize_words(sentences, Tokenizer(vocabulary), reading)
+    warn(run.truncation_warning(pieces.texts.num_truncated, reading.max_seq_length))
+    batches, order = evaluation_batches(
+        pieces.texts, pieces.words, vocabulary, reading, tagging.tagged
+    )
+    order = answer_order(order, tagging.num_read(pieces))
+    answers = predict_all(function_of(run, "tag"), batches, order, "words")
+    write_tags(options.output, tagging.words_with_tags(sentences, pieces, answers, run.labels))
+    print(f"wrote {options.output}")
+
+
+def answer_lines(run: Any, vocabulary: Any, options: Any, reading: Any) -> None:
+    """Prints what the run says of texts one by one: arguments, or lines of standard input."""
+    from loops.evaluate import Predictor
+    from pipelines.tokenizer import Tokenizer
+
+    tokenizer = Tokenizer(vocabulary)
+    predict = Predictor(function_of(run, options.action))
+    answer = tagged_line if options.action == "tag" else answered_line
     num_truncated = 0
     for text in options.texts or lines_of_stdin():
-        tokenized = tokenize_examples(
-            [Example(text, None, None)], tokenizer, reading.max_seq_length, reading.truncation
-        )
-        num_truncated += tokenized.num_truncated
-        batch = batch_of_all(tokenized, vocabulary, reading)
-        line = as_line(scores.softmax(predict([batch]))[0], run.labels, options.top_k)
+        line, truncated = answer(text, tokenizer, reading, predict, run, options)
+        num_truncated += truncated
         print(f"{text}\n  {line}" if options.texts else line, flush=True)
         if console.reader_is_gone():  # there may be no end to standard input
             break
     warn(run.truncation_warning(num_truncated, reading.max_seq_length))
+
+
+def answered_line(
+    text: str, tokenizer: Any, reading: Any, predict: Any, run: Any, options: Any
+) -> tuple[str, int]:
+    """A text's number, or its likeliest classes; and 1 if it was cut to length."""
+    from bert_core import scores
+    from loops.predict import as_line
+    from pipelines.classification_batches import batch_of_all
+    from pipelines.tokenized import tokenize_examples
+    from pipelines.unlabelled import Example
+
+    tokenized = tokenize_examples(
+        [Example(text, None, None)], tokenizer, reading.max_seq_length, reading.truncation
+    )
+    rows = predict([batch_of_all(tokenized, tokenizer.vocabulary, reading)])
+    if options.action == "regress":
+        return f"{run.in_units(rows)[0]:.6g}", tokenized.num_truncated
+    line = as_line(scores.softmax(rows)[0], run.labels, options.top_k)
+    return line, tokenized.num_truncated
+
+
+def tagged_line(
+    text: str, tokenizer: Any, reading: Any, predict: Any, run: Any, options: Any
+) -> tuple[str, int]:
+    """ "Jane/B-PER Austen/I-PER wrote/O"; and 1 if the text was cut to length."""
+    from pipelines import token_classification as tagging
+    from pipelines.classification_batches import batch_of_all
+    from pipelines.conll import words_in
+
+    sentences = [words_in(text)]
+    pieces = tagging.tokenize_words(sentences, tokenizer, reading)
+    batch = batch_of_all(
+        pieces.texts, tokenizer.vocabulary, reading, pieces.words, tagging.tagged
+    )
+    answers = predict([batch])
+    (words,) = tagging.words_with_tags(sentences, pieces, answers, run.labels)
+    return " ".join(f"{word}/{tag}" for word, tag in words), pieces.texts.num_truncated
 
 
 def lines_of_stdin() -> Iterable[str]:
@@ -133,24 +194,20 @@ def lines_of_stdin() -> Iterable[str]:
     return texts_of_stream(sys.stdin.buffer if sys.stdin else io.BytesIO())
 
 
-def logits_of(run: Any) -> Any:
-    """The run's classifier, as a function of batches."""
-    from bert_core.models import Classifier
+def function_of(run: Any, action: str) -> Any:
+    """What the run's model makes of a batch: logits, or vectors."""
+    from bert_core import models
     from loops.warm_start import load_run
 
-    model = Classifier(run.config, len(run.labels))
-    load_run(model, run.path, required=("encoder/", "pooler/", "output/"))
+    if action == "embed":
+        encoder = models.SentenceEncoder(run.config)
+        load_run(encoder, run.path)
+        return encoder.vectors
+    kinds = {"tag": models.TokenClassifier, "regress": models.Regressor}
+    model: Any = kinds.get(action, models.Classifier)(run.config, len(run.labels) or 1)
+    required = ("encoder/", "output/") + (() if action == "tag" else ("pooler/",))
+    load_run(model, run.path, required=required)
     return model.logits
-
-
-def vectors_of(run: Any) -> Any:
-    """The run's encoder and a mean, as a function of batches."""
-    from bert_core.models import SentenceEncoder
-    from loops.warm_start import load_run
-
-    model = SentenceEncoder(run.config)
-    load_run(model, run.path)
-    return model.vectors
 
 
 def warn(line: str | None) -> None:

@@ -7,8 +7,7 @@
       --init_checkpoint=runs/pretrain --seq_length=512 --batch_size=8
   python run_pretrain.py --flagfile=runs/pretrain/flags.txt
 
-The same command again goes on where a stopped run was. Watch it with
-  tensorboard --logdir=runs
+The same command again goes on where a stopped run was; tensorboard --logdir=runs shows it.
 """
 
 import dataclasses
@@ -85,8 +84,9 @@ def outlook(prepared: Any, mlm: Any, start: Path | None) -> str:
     """How long training as the flags say would be."""
     from loops.estimate import estimate
     from loops.run_directory import read_run_config
-    from pipelines.mlm_batches import steps_an_epoch
+    from pipelines.mlm_batches import num_windows, steps_an_epoch
 
+    num_windows(prepared.store.split("dev"), mlm)  # enough to evaluate on?
     earlier = read_run_config(start) if start else None
     config = flags.grown_config(earlier, prepared.vocabulary.size, mlm.seq_length)
     shape = (mlm.batch_size, mlm.seq_length, mlm.num_predictions)
@@ -221,7 +221,7 @@ class Evaluation:
             dev, vocabulary, mlm, flags.eval_sequences()
         )
         texts = sample_texts.of_stream(dev, vocabulary) if flags.FLAGS.attention_images else ()
-        looked_at = sample_texts.looked_at(texts, vocabulary)
+        looked_at = sample_texts.looked_at(texts, vocabulary, mlm.seq_length)
         model, words = session.state.model, Tokenizer(vocabulary).words
         self._views = Views(model, self._batches, vocabulary.tokens, words, looked_at)
         self._evaluator = Evaluator(model)
@@ -232,7 +232,7 @@ class Evaluation:
     def __call__(self, step: int) -> dict[str, float]:
         recorder, statistics = self._session.recorder, self._statistics
         values = self._evaluator(self._batches)
-        values["perplexity"] = math.exp(values["loss"])
+        values["perplexity"] = math.exp(min(values["loss"], 700.0))
         recorder.tensorboard.scalars(CHARTED, step, {"loss": statistics.unigram_entropy})
         self._views.show(recorder.tensorboard, step)
         recorder.progress.note(

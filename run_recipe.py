@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import flags
-from bert_core.errors import UserError
+from bert_core.errors import RunError, UserError
 from loops import stopping
 from loops.recipe_options import LEAST_MINUTES, RecipeOptions
 from loops.recipe_summary import runs_of, summary
@@ -209,6 +209,12 @@ def run(program: str, *arguments: str) -> None:
             # Of a Ctrl-C it knows; a second one would end it at once, and this does not.
             child.send_signal(signal.SIGTERM)
     stopping.check()
+    if child.returncode < 0:
+        name = signal.Signals(-child.returncode).name
+        raise RunError(
+            f"{program} was ended by {name}, which is what a machine out of memory does; the "
+            "same command goes on"
+        )
     if child.returncode:
         sys.exit(child.returncode)
 

@@ -91,6 +91,8 @@ def job_of(directory: Path) -> dict[str, Any]:
         "arguments": [
             f"--corpus_dir={values.corpus_dir}",
             f"--document_boundary={values.document_boundary}",
+            f"--text_key={values.text_key}",
+            f"--on_bad_text={values.on_bad_text}",
             f"--cache_dir={values.cache_dir}",
             f"--output_dir={run}",
             f"--seq_length={values.packed_length}",

@@ -129,7 +129,7 @@ def measure(here: Path, name: str) -> tuple[float, list[dict[str, float]]]:
         started = time.perf_counter()
         run_predict.work_through(run, vocabulary, options, reading, columns, texts)
         times.append(time.perf_counter() - started)
-    lines = output.read_text(encoding="utf-8").splitlines()
+    lines = output.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     return min(times), [json.loads(line)["probabilities"] for line in lines]
 
 

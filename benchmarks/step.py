@@ -61,10 +61,13 @@ def benchmark_flags() -> None:
     absl_flags.DEFINE_integer("repeats", 15, "Timed steps a shape.")
     absl_flags.DEFINE_float("dropout", 0.0, "Dropout rate.")
     absl_flags.DEFINE_enum("precision", PRECISIONS[0], PRECISIONS, "Of matrix products.")
+    absl_flags.DEFINE_bool("xla", False, "Compile the step with XLA.")
 
 
 def main() -> None:
-    runtime = dataclasses.replace(flags.runtime_options(), precision=flags.FLAGS.precision)
+    runtime = dataclasses.replace(
+        flags.runtime_options(), precision=flags.FLAGS.precision, xla=flags.FLAGS.xla
+    )
     startup.start_tensorflow(runtime)
     print("shape  median     best    tokens/s  GFLOP/s    peak  share  memory so far")
     for name in flags.FLAGS.shapes:

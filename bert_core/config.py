@@ -147,6 +147,11 @@ class BertConfig:
                 f"{self.max_position_embeddings}; use at most that many"
             )
 
+    def check_pairs(self, where: str) -> None:
+        """Raises UserError when the second text of a pair has no segment of its own."""
+        if self.type_vocab_size < 2:
+            raise UserError(f"{where}: has one segment, and pairs of texts need two")
+
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
 

@@ -65,7 +65,7 @@ def _checked(jobs: Any, task: Any) -> Cluster:
     places = [(job, i, x) for job in _JOBS for i, x in enumerate(_list(jobs.get(job, []), job))]
     addresses = [address for _, _, address in places]
     for address in addresses:
-        if len(addresses) != len(set(addresses)):
+        if addresses.count(address) > 1:
             raise UserError(f"TF_CONFIG: names {address} twice")
     if not isinstance(task, dict) or (task.get("type"), task.get("index")) not in [
         (job, i) for job, i, _ in places

@@ -1,9 +1,10 @@
-"""What a person sees: header lines, then one progress line.
+"""What a person sees while it runs: one progress line.
 
 On a terminal the line is rewritten in place; in a log it is a plain line now and then.
 """
 
 import contextlib
+import errno
 import io
 import os
 import sys
@@ -38,8 +39,8 @@ def reader_is_gone() -> bool:
 class _Hardened:
     """Standard output that shows text, whatever is in it, and to nobody if need be.
 
-    Control characters of other people's texts are escaped; it goes silent where it
-    would raise BrokenPipeError.
+    Control characters of other people's texts are escaped; it goes silent where its
+    reader, or its terminal, is gone.
     """
 
     def __init__(self, stream: Any):
@@ -63,7 +64,9 @@ class _Hardened:
     def _silent_when_broken(self) -> Iterator[None]:
         try:
             yield
-        except BrokenPipeError:
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.EIO):
+                raise
             self.broken = True
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
 
@@ -113,10 +116,10 @@ class Progress:
 
 
 class Bar(Progress):
-    """The same with a bar, for work that counts texts and not steps."""
+    """The same with a bar, for work that counts texts, or words, and not steps."""
 
-    def __init__(self, total: int):
-        super().__init__(total, 0, 1, "texts")
+    def __init__(self, total: int, unit: str = "texts"):
+        super().__init__(total, 0, 1, unit)
 
     def _place(self, step: int) -> str:
         filled = "#" * (20 * step // self._total)

@@ -9,7 +9,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from bert_core.models import Classifier, MaskedLanguageModel, SentenceEncoder, mean_vectors
+from bert_core.models import (
+    Classifier,
+    MaskedLanguageModel,
+    Regressor,
+    SentenceEncoder,
+    mean_vectors,
+)
 
 Signatures = dict[str, Any]  # name -> a tf.function of one fixed signature
 DEFAULT = "serving_default"
@@ -31,8 +37,20 @@ def classifying(
             "probabilities": probabilities,
         }
 
-    inputs = [_TEXT, _TEXT_PAIR] if pairs else [_TEXT]
-    return {DEFAULT: _traced(classify, inputs)}
+    return {DEFAULT: _traced(classify, _texts(pairs))}
+
+
+def regressing(
+    model: Regressor, to_batch: Callable[..., Any], scale: tuple[float, float], pairs: bool
+) -> Signatures:
+    """text [B] (and text_pair [B]) -> predicted [B], in units of mean and deviation `scale`."""
+    mean, deviation = scale
+
+    def regress(text: tf.Tensor, text_pair: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+        numbers = tf.squeeze(model.logits(to_batch(text, text_pair)), axis=1)
+        return {"predicted": numbers * deviation + mean}
+
+    return {DEFAULT: _traced(regress, _texts(pairs))}
 
 
 def filling_masks(
@@ -68,6 +86,10 @@ def embedding(encoder: Any, to_batch: Callable[..., Any], name: str = "embed") -
     return {name: _traced(embed, [_TEXT])}
 
 
+def _texts(pairs: bool) -> list[tf.TensorSpec]:
+    return [_TEXT, _TEXT_PAIR] if pairs else [_TEXT]
+
+
 def _traced(function: Callable[..., Any], inputs: list[tf.TensorSpec]) -> Any:
     return tf.function(function, input_signature=inputs, autograph=False)
 
@@ -77,7 +99,7 @@ class Exported(tf.Module):
 
     def __init__(
         self,
-        model: Classifier | MaskedLanguageModel | SentenceEncoder,
+        model: Classifier | Regressor | MaskedLanguageModel | SentenceEncoder,
         batchers: Sequence[tf.Module],
     ):
         super().__init__(name="exported")

@@ -31,6 +31,16 @@ def write_whole(path: Path, data: bytes | str) -> None:
     sync(path.parent)
 
 
+def check_no_pattern(path: Path, flag: str = "") -> None:
+    """UserError for a path that TensorFlow would take for several."""
+    for character in "*?[":
+        if character in str(path):
+            raise UserError(
+                f"{flag}{path}: TensorFlow takes {character!r} in the name of a checkpoint for "
+                "a pattern, and would read or delete others; rename the directory"
+            )
+
+
 def check_writable(path: Path, flag: str) -> None:
     """UserError, naming the flag, unless `path` could be made or written to."""
     above = path

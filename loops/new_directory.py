@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bert_core.errors import UserError
-from loops.files import check_writable, naming, sync
+from loops.files import check_no_pattern, check_writable, naming, sync
 
 
 def check_new(path: Path, flag: str) -> None:
     """UserError, naming the flag, unless `path` is absent or empty and can be made."""
+    check_no_pattern(path, f"{flag}=")
+    if not path.name:
+        raise UserError(f"{flag}={path}: has no name of its own; name a new directory")
     if path.exists() and not path.is_dir():
         raise UserError(f"{flag}={path}: is a file; name a new directory")
     if path.exists() and any(path.iterdir()):

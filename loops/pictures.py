@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+MOST_LABELS = 100  # of a confusion matrix, 60 megapixels; more are no picture
+
 
 def curves(
     lines: Sequence[dict[str, Any]], baselines: dict[str, float], metric: str = "accuracy"
@@ -29,7 +31,7 @@ def curves(
 
 
 def confusion(matrix: np.ndarray, names: Sequence[str]) -> bytes:
-    """Rows are labels, columns predictions; each cell holds its count."""
+    """Rows are labels, columns predictions; each cell holds its count. See MOST_LABELS."""
     side = max(3.5, 0.7 * len(names) + 2)
     figure, axes = _figure(1, 1, (side, side))
     axis = axes[0]

@@ -11,23 +11,25 @@ from loops.evaluate import Predictor
 
 
 def predict_all(
-    function: Callable[[Any], tf.Tensor], batches: Any, order: np.ndarray
+    function: Callable[[Any], tf.Tensor], batches: Any, order: np.ndarray, unit: str = "texts"
 ) -> np.ndarray:
     """[n, ...] in input order, with a progress bar.
 
     Args:
-      function: a batch -> [B, ...].
-      batches: of the whole input; row i of all of them laid end to end is text `order[i]`.
+      function: a batch -> [B, ...], or [B, S, ...] for words.
+      batches: of the whole input; row i of all of them laid end to end, where they have
+        weight, is that of text, or word, `order[i]`.
+      unit: what is counted.
     """
-    rows = Predictor(function, in_training=False)(_watched(batches, len(order)))
+    rows = Predictor(function, in_training=False)(_watched(batches, Bar(len(order), unit)))
     result = np.empty_like(rows)
     result[order] = rows
     return result
 
 
-def _watched(batches: Iterable[Any], total: int) -> Iterator[Any]:
-    """The batches; says after each how many of `total` texts have been worked on."""
-    progress, done = Bar(total), 0
+def _watched(batches: Iterable[Any], progress: Bar) -> Iterator[Any]:
+    """The batches; says after each how much has been worked on."""
+    done = 0
     for batch in batches:
         yield batch
         done += int(np.sum(batch.example_weights.numpy() > 0))

@@ -2,8 +2,9 @@
 
 import csv
 import io
+import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,28 @@ def write_classes(
             file.write(line.encode())
 
 
+def write_numbers(path: Path, columns: Columns, numbers: np.ndarray) -> None:
+    """The texts, each with its number under "predicted"; [n] float64."""
+    values = [float(f"{number:.6g}") for number in numbers.tolist()]
+    with whole_file(path) as file:
+        if path.suffix == ".jsonl":
+            for texts, value in zip(_rows(columns), values, strict=True):
+                record = {**dict(zip(columns, texts, strict=True)), "predicted": value}
+                file.write((json.dumps(record, ensure_ascii=False) + "\n").encode())
+            return
+        rows = ([*texts, str(x)] for texts, x in zip(_rows(columns), values, strict=True))
+        for line in _as_lines(path, [*columns, "predicted"], rows):
+            file.write(line.encode())
+
+
+def write_tags(path: Path, sentences: Iterable[Iterable[tuple[str, str]]]) -> None:
+    """CoNLL's form: a word and its tag a line, an empty line behind each sentence."""
+    with whole_file(path) as file:
+        for sentence in sentences:
+            lines = [f"{word} {tag}\n" for word, tag in sentence]
+            file.write("".join([*lines, "\n"]).encode())
+
+
 def write_vectors(path: Path, vectors: np.ndarray) -> None:
     """Writes [n, H] float32 as NumPy's .npy."""
     with whole_file(path) as file:
@@ -51,20 +74,25 @@ def _json_lines(
 def _table(
     path: Path, columns: Columns, names: Sequence[str], probabilities: np.ndarray
 ) -> Iterator[str]:
+    rows = (
+        [*texts, names[int(row.argmax())], *(f"{share:.8f}" for share in row)]
+        for texts, row in zip(_rows(columns), probabilities, strict=True)
+    )
+    return _as_lines(path, [*columns, "label", *(f"p({name})" for name in names)], rows)
+
+
+def _as_lines(path: Path, header: list[str], rows: Iterable[list[str]]) -> Iterator[str]:
+    """Lines of a .csv or .tsv, quoted where need be."""
     line = io.StringIO()
     writer = csv.writer(
-        line, delimiter="\t" if path.suffix == ".tsv" else ",", lineterminator="\n"
+        line, delimiter="\t" if path.suffix == ".tsv" else ",", lineterminator="\r\n"
     )
-
-    def written(cells: Sequence[str]) -> str:
+    for cells in itertools.chain([header], rows):
         line.seek(0)
         line.truncate()
         writer.writerow(cells)
-        return line.getvalue()
-
-    yield written([*columns, "label", *(f"p({name})" for name in names)])
-    for texts, row in zip(_rows(columns), probabilities, strict=True):
-        yield written([*texts, names[int(row.argmax())], *(f"{share:.8f}" for share in row)])
+        # What has either in it is quoted, as both end a line for readers.
+        yield line.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _rows(columns: Columns) -> Iterator[tuple[str, ...]]:

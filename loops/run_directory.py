@@ -2,13 +2,17 @@
 
 config.json            the architecture
 vocab.txt              the vocabulary; tokenizer_config.json says whether lowercased
+labels.txt             the classes, or tags, of a fine-tuned run
 flags.txt              the command line, as a flagfile
 corpus.json            what was pretrained on: counts of documents, characters, tokens
 samples.txt            a few beginnings of dev texts, to be shown on
 run.json               what the run's numbers depend on; a resume must agree with it
 checkpoints/           train state (loops/checkpoints.py)
+best/                  the best weights of a fine-tuned run
 logs/                  TensorBoard
 metrics.jsonl          every logged number
+curves.png             them, drawn at the end
+predictions.tsv        the answers of a fine-tuned run; confusion.png
 """
 
 import fcntl
@@ -22,7 +26,7 @@ from typing import Any
 
 from bert_core.config import BertConfig, read_config
 from bert_core.errors import UserError
-from loops.files import check_writable, naming, write_whole
+from loops.files import check_no_pattern, check_writable, naming, write_whole
 
 # A start that died before run.json was written may leave these: the lock, and what came
 # after it, `checkpoints` empty.
@@ -137,6 +141,7 @@ class RunDirectory:
 
 def check_output_dir(path: Path) -> None:
     """UserError when `path` cannot become a run directory; writes nothing."""
+    check_no_pattern(path, "--output_dir=")
     if path.exists() and not path.is_dir():
         raise UserError(f"--output_dir={path}: is a file; name a directory")
     check_writable(path, "--output_dir")
@@ -181,6 +186,7 @@ def read_run_config(path: Path) -> BertConfig:
     if not path.is_dir():
         problem = "is a file" if path.exists() else "is not there"
         raise UserError(f"{path}: {problem}; name a run directory")
+    check_no_pattern(path)
     if not (path / "config.json").exists():
         raise UserError(
             f"{path}: is not a run directory (it has no config.json); run_pretrain.py makes "

@@ -94,6 +94,9 @@ def open_session(run: RunDirectory, plan: Plan) -> Session:
     team.from_chief(num_train_steps)
     plan.replicas.spread(state.variables)
     recorder = _recorder(run, plan, restored, num_train_steps)
+    first, end = options.profile_steps or (0, num_train_steps)
+    if first >= num_train_steps or end <= (restored or 0) < num_train_steps:
+        print(f"warning: --profile_steps={first}:{end}: not ahead; nothing is traced")
     return Session(
         run=run,
         team=team,

@@ -109,7 +109,7 @@ def device_name() -> str:
 
 
 def header(options: RuntimeOptions, directory: Path, resuming_step: int | None) -> list[str]:
-    """The first lines of every program."""
+    """What a training program says of itself before its first step."""
     import tensorflow as tf
 
     state = "new run" if resuming_step is None else f"resuming at step {resuming_step:,}"

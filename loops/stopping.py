@@ -1,4 +1,5 @@
-"""SIGTERM and Ctrl-C: finish what must be finished, save, leave with 143 or 130.
+"""SIGTERM, Ctrl-C and a closed terminal: finish what must be finished, save, leave with
+143, 130 or 129.
 
 Signals belong to the process, so this module holds the process's one request.
 """
@@ -41,8 +42,9 @@ def install() -> None:
 
 def handle_signals() -> None:
     """Part of `install`; again after TensorFlow has taken SIGTERM for itself."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _handle)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup leaves SIGHUP
+            signal.signal(number, _handle)
 
 
 @contextlib.contextmanager
@@ -103,7 +105,8 @@ def _handle(number: int, frame: types.FrameType | None) -> None:
 
 def _watch(reader: int) -> None:
     os.read(reader, 1)
-    os.write(sys.stderr.fileno(), b"\nstopping; Ctrl-C now stops at once\n")
+    with contextlib.suppress(OSError):  # a terminal that is gone
+        os.write(sys.stderr.fileno(), b"\nstopping; Ctrl-C now stops at once\n")
     while os.read(reader, 1)[0] != signal.SIGINT:
         pass
     os._exit(128 + signal.SIGINT)

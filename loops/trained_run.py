@@ -1,12 +1,20 @@
 """A trained run as its users see it, read and checked before TensorFlow is imported."""
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import Any
 
 from bert_core.config import BertConfig
 from bert_core.errors import UserError
 from loops import run_directory
+
+# What is asked of run_predict.py -> the --task of run_finetune.py that learns it.
+TASK_OF = {
+    "classify": "classification",
+    "regress": "regression",
+    "tag": "token_classification",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,23 +24,36 @@ class TrainedRun:
     path: Path
     config: BertConfig
     lower_case: bool  # of the vocabulary
-    labels: tuple[str, ...]  # class names by id; empty but for a classifier
+    task: str | None  # that it was fine-tuned for; None: none
+    labels: tuple[str, ...]  # names of classes or of tags, by id; else empty
+    target_scale: tuple[float, float]  # a regressor's numbers: mean, standard deviation
     fills_masks: bool
-    reads_pairs: bool | None  # whether the classifier was trained on pairs; None: unknown
+    reads_pairs: bool | None  # whether it was fine-tuned on pairs; None: unknown
     max_seq_length: int  # tokens it was trained on, or has positions for
     truncation: str  # what it was trained to keep of a longer text
 
     def check_can(self, action: str) -> None:
         """UserError unless the run is of the kind that `--action` needs."""
-        if action == "classify" and not self.labels:
-            raise UserError(f"{self.path}: is no classifier; run_finetune.py makes one of it")
+        task = TASK_OF.get(action)
+        if task and not self.task:
+            raise UserError(
+                f"{self.path}: was not fine-tuned for {task}; run_finetune.py does it"
+            )
+        if task and task != self.task:
+            able = [f"--{name}" for name, theirs in TASK_OF.items() if theirs == self.task]
+            raise UserError(
+                f"{self.path}: was fine-tuned for {self.task}; "
+                f"use {' or '.join([*able, '--embed'])}"
+            )
         if action == "fill_mask" and not self.fills_masks:
             raise UserError(
                 f"{self.path}: has no masked-language-model head; name a pretrained run"
             )
 
     def check_pairs(self, has_pairs: bool) -> None:
-        """UserError if the classifier was trained on pairs and has single texts, or so."""
+        """UserError if the run was fine-tuned on pairs and has single texts, or so."""
+        if has_pairs:
+            self.config.check_pairs(str(self.path))
         if self.reads_pairs and not has_pairs:
             raise UserError(
                 f"{self.path}: was trained on pairs of texts; give a file of pairs "
@@ -48,12 +69,18 @@ class TrainedRun:
         if asked is None:
             return self.max_seq_length
         self.config.check_length(asked, "--max_seq_length")
-        if self.labels and self.config.pooling == "cls" and not self.config.sees_all(asked):
+        pools = self.task in ("classification", "regression")
+        if pools and self.config.pooling == "cls" and not self.config.sees_all(asked):
             raise UserError(
                 f"--max_seq_length={asked}: {self.path} reads [CLS] alone, in windows of "
                 f"{self.config.attention_window} tokens; give at most that many"
             )
         return asked
+
+    def in_units(self, answers: Any) -> Any:
+        """A regressor's answers [n, 1], in the units of the file it was trained on: [n]."""
+        mean, deviation = self.target_scale
+        return answers[:, 0].astype("float64") * deviation + mean
 
     def truncation_warning(self, num_truncated: int, length: int) -> str | None:
         """A line to show when texts have been cut."""
@@ -69,11 +96,15 @@ def read_trained_run(path: Path) -> TrainedRun:
     run_directory.check_weights(path, config)
     record = run_directory.read_record(path)
     program, pairs = record.get("program"), record.get("text_pairs")
-    # Of a run for another task, labels are no classes.
-    classifies = record.get("task", "classification") == "classification"
-    labels = record.get("labels", []) if classifies else []
+    task = record.get("task", "classification" if record.get("labels") else None)
+    task = task if task in TASK_OF.values() else None
+    names = {"classification": "labels", "token_classification": "tags"}.get(task or "")
+    labels = record.get(names, []) if names else []
     if not isinstance(labels, list) or not all(isinstance(x, str) for x in labels):
-        raise UserError(f"{path / 'run.json'}: its labels are no list of names")
+        raise UserError(f"{path / 'run.json'}: its {names} are no list of names")
+    scale = (record.get("target_mean", 0.0), record.get("target_deviation", 1.0))
+    if not all(isinstance(x, int | float) and math.isfinite(x) for x in scale):
+        raise UserError(f"{path / 'run.json'}: the mean of its targets is no number")
     length = _number(record, "classification", "max_seq_length")
     length = length or _number(record, "mlm", "seq_length") or config.max_position_embeddings
     truncation = _part(record, "classification").get("truncation")
@@ -82,7 +113,9 @@ def read_trained_run(path: Path) -> TrainedRun:
         path=path,
         config=config,
         lower_case=run_directory.read_lower_case(path),
+        task=task,
         labels=tuple(labels),
+        target_scale=scale,
         fills_masks=program == "pretrain" or (isinstance(parts, list) and "head" in parts),
         reads_pairs=pairs if isinstance(pairs, bool) else None,
         max_seq_length=length if config.reads(length) else config.max_position_embeddings,

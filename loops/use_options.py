@@ -32,8 +32,9 @@ class ConvertOptions:
             raise UserError(f"--input={self.input}: no such directory")
 
 
-ACTIONS = ("fill_mask", "classify", "embed")
-CLASS_FILES = (".jsonl", ".csv", ".tsv")
+ACTIONS = ("fill_mask", "classify", "regress", "tag", "embed")
+ANSWER_FILES = {"embed": (".npy",), "tag": (".conll",)}  # of the others those of tables
+TABLE_FILES = (".jsonl", ".csv", ".tsv")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +68,7 @@ class PredictOptions:
             self._check_output(self.output)
 
     def _check_output(self, output: Path) -> None:
-        suffixes = (".npy",) if self.action == "embed" else CLASS_FILES
+        suffixes = ANSWER_FILES.get(self.action, TABLE_FILES)
         if output.suffix not in suffixes:
             raise UserError(f"--output={output}: must end in {' or '.join(suffixes)}")
         check_new_file(output, "--output")

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from bert_core.batch import ClassificationBatch
 from bert_core.errors import UserError
 from pipelines.classification import labelled
 from pipelines.options import ClassificationOptions
@@ -158,14 +157,18 @@ def answer_order(order: np.ndarray, num_answers: np.ndarray) -> np.ndarray:
 
 
 def batch_of_all(
-    texts: TokenizedTexts, vocabulary: Vocabulary, options: ClassificationOptions
-) -> ClassificationBatch:
-    """The texts, few enough for that, as one batch of NumPy arrays; label_ids are 0."""
+    texts: TokenizedTexts,
+    vocabulary: Vocabulary,
+    options: ClassificationOptions,
+    labels: Any = None,
+    add_labels: AddLabels = labelled,
+) -> Any:
+    """The texts, few enough for that, as one batch of NumPy arrays; labels as above."""
     lengths = _checked_lengths(texts, options.max_seq_length)
     everything = np.arange(len(texts))
     (bucket,) = _in_batches(everything, lengths, len(texts), options.max_seq_length)
-    labels = np.zeros(len(texts), np.int32)
-    return assemble(texts, labels, bucket, len(texts), vocabulary)
+    labels = np.zeros(len(texts), np.int32) if labels is None else labels
+    return assemble(texts, labels, bucket, len(texts), vocabulary, add_labels)
 
 
 def unpadded(texts: TokenizedTexts, vocabulary: Vocabulary) -> list[np.ndarray]:

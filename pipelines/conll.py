@@ -9,6 +9,7 @@ from bert_core.errors import UserError
 from pipelines.examples import Example
 from pipelines.text_lines import lines_of
 
+_WORD = re.compile(r"[^ \t\r\n]+")
 _TAG = re.compile(r"O|[BIES]-.+")
 
 
@@ -34,12 +35,17 @@ def read_conll(path: Path) -> list[Example]:
     return examples
 
 
+def words_in(line: str) -> list[str]:
+    """What blanks and tabs part."""
+    return _WORD.findall(line)
+
+
 def _lines_of_words(path: Path) -> Iterator[tuple[str, str] | None]:
     """(word, tag) of each line, None for what stands between sentences."""
     num_columns = first_line = 0
     for number, line in enumerate(lines_of(path), start=1):
         where = f"{path}, line {number}"
-        cells = re.findall(r"[^ \t\r\n]+", line)
+        cells = words_in(line)
         if not cells or cells[0] == "-DOCSTART-":
             yield None
             continue

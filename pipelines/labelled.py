@@ -62,7 +62,7 @@ def read_labelled(
 
     Without a dev file, a share of the training file is set aside, the same in every
     run whatever its seed. Guessed labels are learned, but never decide: the labels there
-    are come from the training file, and a text of the dev split is not learned with a
+    are come from the training file, and a text of any other split is not learned with a
     guess. Raises UserError for whatever is wrong with a file.
     """
     splits = {
@@ -79,8 +79,9 @@ def read_labelled(
         splits["train"], splits["dev"] = split_dev(
             splits["train"], dev_share, seed=0, by_label=task.by_label
         )
-    known = {(example.text, example.text_pair) for example in splits["dev"]}
-    guessed = [x for x in splits.pop("guessed", []) if (x.text, x.text_pair) not in known]
+    guessed = splits.pop("guessed", [])
+    known = {(x.text, x.text_pair) for examples in splits.values() for x in examples}
+    guessed = [x for x in guessed if (x.text, x.text_pair) not in known]
     splits["train"] += guessed
     return LabelledExamples(task, splits, where, len(guessed))
 

@@ -23,9 +23,10 @@ def num_windows(stream: TokenStream, options: MlmOptions) -> int:
     """
     length = options.seq_length - 2
     if stream.num_tokens < length:
+        larger = "a larger --dev_fraction" if stream.name == "dev" else "more text"
         raise UserError(
             f"the {stream.name} split has {stream.num_tokens} tokens, fewer than one sequence "
-            f"of --seq_length={options.seq_length}; lower --seq_length or bring more text"
+            f"of --seq_length={options.seq_length}; give a lower --seq_length or {larger}"
         )
     return -(-stream.num_tokens // length)
 
@@ -57,13 +58,6 @@ def training_batches(
 
     steps = tf.data.Dataset.range(first_step, num_steps)
     return untuned(steps.map(batch, num_parallel_calls=_WORKERS).prefetch(_PREFETCH))
-
-
-def batch_at(
-    stream: TokenStream, vocabulary: Vocabulary, options: MlmOptions, step: int
-) -> MlmBatch:
-    """The training batch of one step, to look at or to replay."""
-    return next(iter(training_batches(stream, vocabulary, options, step, step + 1)))
 
 
 def evaluation_batches(

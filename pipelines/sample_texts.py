@@ -52,11 +52,17 @@ def of_texts(rows: Rows, vocabulary: Vocabulary) -> list[np.ndarray]:
     return _few((rows[i] for i in range(0, len(rows), every)), vocabulary)
 
 
-def looked_at(samples: Sequence[np.ndarray], vocabulary: Vocabulary) -> np.ndarray | None:
-    """`[CLS] text [SEP]` of the first sample, [S] int32, to draw the attention of."""
+def looked_at(
+    samples: Sequence[np.ndarray], vocabulary: Vocabulary, longest: int
+) -> np.ndarray | None:
+    """`[CLS] text [SEP]` of the first sample, [S] int32, to draw the attention of.
+
+    longest: S at most, no more tokens than see each other.
+    """
     if not samples:
         return None
-    return np.array([vocabulary.cls_id, *samples[0], vocabulary.sep_id], np.int32)
+    text = samples[0][: longest - 2]
+    return np.array([vocabulary.cls_id, *text, vocabulary.sep_id], np.int32)
 
 
 def _documents(stream: TokenStream, sep_id: int) -> Iterator[np.ndarray]:

@@ -72,8 +72,10 @@ def both_opinions(guesses: Guesses, second: NbSvm) -> np.ndarray:
     model's, so that over all texts neither is heard more than the other.
     """
     margins = second.margins(guesses.examples)
-    width = guesses.log_odds.std() / max(float(margins.std()), 1e-12)
-    log_odds = (guesses.log_odds + width * margins) / 2
+    deviation = float(margins.std())
+    # All alike where NB-SVM knows no word of the texts: what it says is nothing then.
+    width = guesses.log_odds.std() / deviation if deviation > 1e-9 else 0.0
+    log_odds = (guesses.log_odds + width * margins) / (2 if width else 1)
     share = 1 / (1 + np.exp(-log_odds))
     return np.stack([1 - share, share], axis=1)
 

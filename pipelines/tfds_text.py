@@ -19,7 +19,7 @@ from pipelines.cleaning import clean_text
 from pipelines.options import PrepareOptions
 from pipelines.prepared import SPLITS, Document, Source
 
-_HELD_OUT = ("test", "valid", "dev", "eval", "holdout")
+_HELD_OUT = ("test", "val", "minival", "dev", "eval", "holdout", "held")
 _READ_AT_ONCE = 1024
 
 
@@ -39,7 +39,7 @@ def source(options: PrepareOptions) -> Source:
         "tfds": builder.info.full_name,
         "text_key": text_key,
         "label_key": label_key or "",
-        "format": "2",  # 1: splits as ca_test were corpus
+        "format": "3",  # 1: splits as ca_test were corpus; 2: those as val
     }
     splits = [x for x in sorted(builder.info.splits) if _is_wanted(x, options.unlabelled)]
     if not options.unlabelled:

@@ -24,6 +24,14 @@ from pipelines.tokenized import ENCODE_AT_ONCE, Rows, TextEncoder, TokenizedText
 NO_TAG = -1  # of a piece that is not a word's first
 
 
+class Pieces(NamedTuple):
+    """n sentences as word pieces, cut to length."""
+
+    texts: TokenizedTexts
+    words: Rows  # of each piece: the word it is the first of, NO_TAG for a later one
+    read: Rows  # of each word: 1, or 0 where it was cut off
+
+
 class Words(NamedTuple):
     """The words of n sentences end to end, and which of them the model gets to see."""
 
@@ -81,37 +89,25 @@ class TokenClassification(Task):
     ) -> Split:
         """Word by word; what is too long loses its last pieces, or those in its middle."""
         sentences = [example.text.split(" ") for example in examples]
-        ends = np.cumsum([0, *map(len, sentences)], dtype=np.int64)
-        tag_ids = Rows(self.targets(examples, where), ends)
-        budget = options.max_seq_length - 2
-        texts, labels, read, num_cut = [], [], [], 0
-        for row, pieces in enumerate(_pieces_of(sentences, tokenizer)):
-            ids = np.concatenate(pieces)
-            words = cut(_words_begun(pieces), budget, options.truncation)
-            texts.append(cut(ids, budget, options.truncation))
-            labels.append(np.where(words < 0, NO_TAG, tag_ids[row][words]))
-            read.append(np.isin(np.arange(len(pieces)), words))
-            num_cut += len(ids) > budget
-        is_read = np.concatenate(read)
+        pieces = tokenize_words(sentences, tokenizer, options)
+        tag_ids = Rows(self.targets(examples, where), pieces.read.row_splits)
+        labels = [
+            np.where(words == NO_TAG, NO_TAG, tag_ids[row][words])
+            for row, words in enumerate(map(pieces.words.__getitem__, range(len(sentences))))
+        ]
+        is_read = pieces.read.ids > 0
         return Split(
-            TokenizedTexts(Rows.of(texts), None, num_cut),
+            pieces.texts,
             Rows.of(labels),
             Words(list(itertools.chain(*sentences)), tag_ids, is_read),
-            np.array([row.sum() for row in read], np.int64),
-            _note(num_cut, int((~is_read).sum())),
+            num_read(pieces),
+            _note(pieces.texts.num_truncated, int((~is_read).sum())),
         )
 
     def batch(
         self, inputs: Inputs, labels: Rows, indices: np.ndarray
     ) -> TokenClassificationBatch:
-        tags = np.full(inputs.input_ids.shape, NO_TAG, np.int32)
-        for row, index in enumerate(indices):
-            tags[row, 1 : 1 + len(labels[index])] = labels[index]  # behind [CLS]
-        return TokenClassificationBatch(
-            *inputs,
-            label_ids=np.maximum(tags, 0),
-            example_weights=(tags != NO_TAG).astype(np.float32),
-        )
+        return tagged(inputs, labels, indices)
 
     def score(self, truth: Words, answers: np.ndarray) -> dict[str, float]:
         tag_ids, predicted = truth.tag_ids.ids, self._predicted(truth, answers)
@@ -162,12 +158,60 @@ class TokenClassification(Task):
         )
 
     def _predicted(self, truth: Words, answers: np.ndarray) -> Rows:
-        predicted = np.zeros(len(truth.words), np.int32)  # O, for words that are cut off
-        predicted[truth.read] = answers.argmax(axis=1)
-        return Rows(predicted, truth.tag_ids.row_splits)
+        return Rows(predicted_ids(truth.read, answers), truth.tag_ids.row_splits)
 
     def _tags(self, rows: Rows) -> Iterator[list[str]]:
         return ([self.labels[i] for i in rows[row]] for row in range(len(rows)))
+
+
+def tokenize_words(
+    sentences: Sequence[list[str]], tokenizer: TextEncoder, options: ClassificationOptions
+) -> Pieces:
+    """Word by word; what is too long loses its last pieces, or those in its middle."""
+    budget = options.max_seq_length - 2
+    texts, begun, read, num_cut = [], [], [], 0
+    for pieces in _pieces_of(sentences, tokenizer):
+        ids = np.concatenate([np.zeros(0, np.int32), *pieces])
+        words = cut(_words_begun(pieces), budget, options.truncation)
+        texts.append(cut(ids, budget, options.truncation))
+        begun.append(words)
+        read.append(np.isin(np.arange(len(pieces)), words))
+        num_cut += len(ids) > budget
+    return Pieces(TokenizedTexts(Rows.of(texts), None, num_cut), Rows.of(begun), Rows.of(read))
+
+
+def num_read(pieces: Pieces) -> np.ndarray:
+    """Words of each sentence that were not cut off, [n] int64."""
+    sums = np.cumsum(np.append(0, pieces.read.ids))
+    return np.diff(sums[pieces.read.row_splits])
+
+
+def tagged(inputs: Inputs, labels: Rows, indices: np.ndarray) -> TokenClassificationBatch:
+    """A label a piece as those of a batch; NO_TAG for those that nothing is said of."""
+    tags = np.full(inputs.input_ids.shape, NO_TAG, np.int32)
+    for row, index in enumerate(indices):
+        tags[row, 1 : 1 + len(labels[index])] = labels[index]  # behind [CLS]
+    return TokenClassificationBatch(
+        *inputs,
+        label_ids=np.maximum(tags, 0),
+        example_weights=(tags != NO_TAG).astype(np.float32),
+    )
+
+
+def predicted_ids(read: np.ndarray, answers: np.ndarray) -> np.ndarray:
+    """The tag of each word, [words] int32: the likeliest, and O for those not `read`."""
+    predicted = np.zeros(len(read), np.int32)
+    predicted[read] = answers.argmax(axis=1)
+    return predicted
+
+
+def words_with_tags(
+    sentences: Sequence[list[str]], pieces: Pieces, answers: np.ndarray, tags: Sequence[str]
+) -> Iterator[list[tuple[str, str]]]:
+    """(word, tag) of each sentence, by answers [words that were read, C]."""
+    predicted = Rows(predicted_ids(pieces.read.ids > 0, answers), pieces.read.row_splits)
+    for row, words in enumerate(sentences):
+        yield [(word, tags[i]) for word, i in zip(words, predicted[row], strict=True)]
 
 
 def _pieces_of(
@@ -187,8 +231,8 @@ def _pieces_of(
 
 def _words_begun(pieces: Sequence[np.ndarray]) -> np.ndarray:
     """For each piece of a sentence the word it is the first of, -1 for a later one."""
-    lengths = [len(word) for word in pieces]
-    begun = np.full(sum(lengths), -1)
+    lengths = np.array([len(word) for word in pieces], int)
+    begun = np.full(lengths.sum(), NO_TAG)
     begun[np.cumsum(lengths) - lengths] = np.arange(len(pieces))
     return begun
 

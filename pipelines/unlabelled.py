@@ -58,4 +58,4 @@ def texts_of_stream(stream: BinaryIO) -> Iterator[str]:
 
 
 def _without_end(line: str) -> str:
-    return line.removesuffix("\n").removesuffix("\r")
+    return line.rstrip("\r\n")

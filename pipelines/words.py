@@ -29,11 +29,14 @@ def clean_text(texts: tf.Tensor, lower_case: bool) -> tf.Tensor:
     """[n] string -> [n] string without control characters and broken UTF-8.
 
     With `lower_case` it is also lower-cased, decomposed (NFD) and stripped of
-    accents: "Ü" becomes "u".
+    accents: "Ü" becomes "u", in every locale.
     """
     texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8", errors="ignore")
     texts = tf.strings.regex_replace(texts, _CONTROL, "")
     if lower_case:
+        # First, as ICU lower-cases by the process's locale: in Turkish "I" to a dotless "i".
+        texts = tf.strings.regex_replace(texts, "I", "i")
+        texts = tf.strings.regex_replace(texts, "\u0130", "i\u0307")
         texts = tf.strings.lower(texts, encoding="utf-8")
         texts = tf_text.normalize_utf8(texts, "NFD")
         texts = tf.strings.regex_replace(texts, _ACCENT, "")

@@ -51,7 +51,7 @@ def inspect(name: str, *arguments: str, says: str | tuple[str, ...], **files: Co
 
 PREDICT_CASES = [
     classify(
-        "and embed", "--embed", says="give one of --fill_mask, --classify, --embed; given"
+        "and embed", "--embed", says="--classify, --regress, --tag, --embed; given: classify"
     ),
     classify("nothing", "--noclassify", says="--embed; given: none"),
     classify("stray text", "--noclassify", "--fill_mask=[MASK]", "x", says="'x' is not a flag"),
@@ -78,21 +78,24 @@ PREDICT_CASES = [
     ),
     classify("no columns", *FILES, "--text_column=label", says="--text_column=label: is a col"),
     classify(
+        "a column to be", *FILES, "--text_column=predicted", says="predicted: is a column"
+    ),
+    classify(
         "by a pretrained run",
         "x",
-        says="is no classifier",
+        says="was not fine-tuned for classification; run_finetune.py does it",
         **{"start_of_run__json": b'{"program": "pretrain"}'},
     ),
     classify(
         "by a regression run",
         *FILES,
-        says="is no classifier",
+        says="was fine-tuned for regression; use --regress or --embed",
         start_of_run__json=b'{"program": "finetune", "task": "regression"}',
     ),
     classify(
         "by a run for tags",
         "x",
-        says="is no classifier",
+        says="was fine-tuned for token_classification; use --tag or --embed",
         start_of_run__json=b'{"program": "finetune", "task": "token_classification"}',
     ),
     classify("single texts of pairs", "x", says="trained on pairs", start_of_run__json=PAIRS),
@@ -114,6 +117,37 @@ PREDICT_CASES = [
         says="its labels are no list of names",
         start_of_run__json=b'{"labels": "xy"}',
     ),
+    row(
+        "predict",
+        "numbers by a classifier",
+        CLASSIFIER,
+        ("--checkpoint={here}/start", "--regress", "x"),
+        "was fine-tuned for classification; use --classify or --embed",
+    ),
+    row(
+        "predict",
+        "tags into a table",
+        CLASSIFIER,
+        ("--checkpoint={here}/start", "--tag", *FILES),
+        "out.csv: must end in .conll",
+    ),
+    row(
+        "predict",
+        "a pattern for a path",
+        {**CLASSIFIER, "a[1]/config.json": START["start/config.json"]},
+        ("--checkpoint={here}/a[1]", "--classify", "x"),
+        "a[1]: TensorFlow takes '[' in the name of a checkpoint for a pattern",
+    ),
+    row(
+        "predict",
+        "a scale that is none",
+        {
+            **CLASSIFIER,
+            "start/run.json": b'{"task": "regression", "target_mean": "x"}',
+        },
+        ("--checkpoint={here}/start", "--regress", "x"),
+        "run.json: the mean of its targets is no number",
+    ),
     embed("without output", says="--output is missing"),
     embed("without input", "--input=", "--output={here}/o.npy", says="--input is missing"),
     embed("of an argument", "x", "--output={here}/o.npy", says="are for files; leave out 'x'"),
@@ -131,6 +165,13 @@ EXPORT_CASES = [
     export("no checkpoint", "--checkpoint=", says="--checkpoint is missing"),
     export("checkpoint gone", "--checkpoint={here}/x", says="x: is not there; name a run"),
     export("no output", "--output_dir=", says="--output_dir is missing"),
+    export("output without a name", "--output_dir=/", says="has no name of its own"),
+    export("output with a star", "--output_dir={here}/a*/1", says="takes '*' in the name of"),
+    export(
+        "tags",
+        says="tags words, and what is exported reads whole texts",
+        start_of_run__json=b'{"task": "token_classification", "tags": ["O", "B-X"]}',
+    ),
     export("output is a file", "--output_dir={here}/in.txt", says="is a file; name a new"),
     export("output full", "--output_dir={here}/start", says="is not empty; name a new"),
     export("output below a file", "--output_dir={here}/in.txt/x", says="cannot be written to"),
@@ -148,7 +189,9 @@ EXPORT_CASES = [
     export("texts and no 8 bits", "--eval_file={here}/in.txt", says="--eval_file go together"),
     quantise("another way", "--quantize=int4: must be dynamic", arguments=("--quantize=int4",)),
     quantise(
-        "no classifier", "is no classifier", start_of_run__json=b'{"program": "pretrain"}'
+        "no classifier",
+        "was not fine-tuned for classification",
+        start_of_run__json=b'{"program": "pretrain"}',
     ),
     quantise("of pairs", "trained on pairs of texts", start_of_run__json=PAIRS),
     quantise("no labels", "'label' is missing", eval__csv=b"text\na\n"),

@@ -110,7 +110,7 @@ def test_a_checkpoint_of_another_architecture(
 
 def test_a_text_longer_than_the_model(zygote: Zygote, start: Path) -> None:
     text = "--fill_mask=[MASK]" + " ab" * 40
-    check(zygote.run("run_predict.py", f"--checkpoint={start}", text), "takes 32; shorten it")
+    check(zygote.run("run_predict.py", f"--checkpoint={start}", text), "takes 16; shorten it")
 
 
 def test_more_words_than_there_are_is_fine(zygote: Zygote, start: Path) -> None:
@@ -123,5 +123,5 @@ def test_a_corpus_shorter_than_a_sequence(zygote: Zygote, data: Path, tmp_path: 
     (tmp_path / "corpus" / "a.txt").write_text("one two\nthree four\n")
     shutil.copy(data / "model.json", tmp_path)
     ended = zygote.run(*pretrain_command(tmp_path, tmp_path / "run", tmp_path / "cache"))
-    check(ended, "--seq_length=16; lower --seq_length or bring more text")
+    check(ended, "--seq_length=16; give a lower --seq_length or a larger --dev_fraction")
     assert not (tmp_path / "run").exists()

@@ -90,6 +90,7 @@ def test_unknown_flag_names_the_nearest() -> None:
         (["--corpus_dir=.", "--dropout=1"], "--dropout=1.0: must be"),
         (["--corpus_dir=.", "--beta2=1"], "--beta2=1.0"),
         (["--corpus_dir=.", "--model_config=/nowhere.json"], "/nowhere.json: cannot be read"),
+        (["--corpus_dir=.", "--model_config=/x", "--model=tiny"], "both name an architecture"),
     ],
 )
 def test_mistakes_are_one_line(arguments: list[str], said: str, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 import flags
 import run_recipe
-from bert_core.errors import UserError
+from bert_core.errors import RunError, UserError
 from loops import recipe_summary, stopping
 from loops.recipe_options import SHARE_OF_STEPS, Budget, RecipeOptions
 
@@ -283,6 +283,16 @@ def test_a_program_is_told_of_a_signal_and_waited_for(
         run_recipe.run("run_slow.py", str(tmp_path / "said"))
     assert end.value.code == 143
     assert (tmp_path / "said").read_text() == "saved"
+
+
+def test_of_a_program_that_was_killed_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    (tmp_path / "run_slow.py").write_text(killed)
+    monkeypatch.setattr(run_recipe, "__file__", str(tmp_path / "run_recipe.py"))
+    with pytest.raises(RunError, match=r"run_slow.py was ended by SIGKILL.*the same command"):
+        run_recipe.run("run_slow.py")
 
 
 def test_a_second_opinion_is_for_a_student() -> None:

@@ -104,6 +104,44 @@ def test_predictions_are_those_scored_in_the_order_of_the_file(
     assert sum(right) / len(right) == pytest.approx(test["word_accuracy"])
 
 
+@TASK
+def test_run_predict_answers_as_fine_tuning_did(
+    finished: dict[str, tuple[Path, str]],
+    files: Path,
+    zygote: Zygote,
+    tmp_path: Path,
+    task: str,
+) -> None:
+    """predictions.tsv is of the same texts; a file of them, and one on the command line."""
+    run, _ = finished[task]
+    with (run / "predictions.tsv").open() as file:
+        expected = [x["predicted"] for x in csv.DictReader(file, dialect="excel-tab")]
+    predict = ("run_predict.py", f"--checkpoint={run}")
+    if task == "regression":
+        output = tmp_path / "out.tsv"
+        columns = ("--text_column=first", "--text_pair_column=second", "--batch_size=7")
+        where = (f"--input={files / 'numbers.tsv'}", f"--output={output}")
+        ended = zygote.run(*predict, "--regress", *where, *columns)
+        assert ended.status == 0, ended.output
+        with output.open() as file:
+            found = [x["predicted"] for x in csv.DictReader(file, dialect="excel-tab")]
+        assert [float(x) for x in found] == pytest.approx([float(x) for x in expected], 1e-4)
+        return
+    words = (files / "names.conll").read_text().split("\n\n")[1:]
+    texts = [" ".join(line.split()[0] for line in x.splitlines()) for x in words]
+    (tmp_path / "in.txt").write_text("\n".join([*texts[:5], "", *texts[5:]]))
+    output = tmp_path / "out.conll"
+    where = (f"--input={tmp_path / 'in.txt'}", f"--output={output}", "--batch_size=7")
+    ended = zygote.run(*predict, "--tag", *where)
+    assert ended.status == 0, ended.output
+    rows = [line.split() for line in output.read_text().splitlines() if line]
+    assert [row[0] for row in rows] == " ".join(texts).split()
+    assert [row[1] for row in rows] == expected
+    ended = zygote.run(*predict, "--tag", texts[0])
+    line = " ".join("/".join(row) for row in rows[: len(texts[0].split())])
+    assert ended.output == f"{texts[0]}\n  {line}\n"
+
+
 @pytest.mark.soak  # tests/test_resume.py kills a pretraining and a classifier
 @TASK
 def test_killed_and_started_again_it_ends_the_same(

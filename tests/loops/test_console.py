@@ -126,6 +126,16 @@ def test_a_reader_that_goes_away(environment: dict[str, str]) -> None:
     assert process.wait() == 0
 
 
+def test_a_terminal_that_is_gone() -> None:
+    master, slave = os.openpty()
+    os.close(master)
+    with os.fdopen(slave, "w") as terminal:
+        screen = console._Hardened(terminal)
+        for _ in range(2):
+            print("nobody reads this", file=screen, flush=True)
+        assert screen.broken
+
+
 ASKS = """
 import itertools
 from loops import console

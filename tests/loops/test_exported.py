@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bert_core.models import Classifier, MaskedLanguageModel, SentenceEncoder
+from bert_core.models import Classifier, MaskedLanguageModel, Regressor, SentenceEncoder
 from loops import export, exported
 from loops.warmup import FILE
 from pipelines.classification_batches import batch_of_all
@@ -59,6 +59,19 @@ def test_classes(tmp_path: Path, has_pairs: bool, pooling: str) -> None:
     best = [labels[i].encode() for i in expected.argmax(axis=1)]
     assert found["label"].numpy().tolist() == best
     assert found["labels"].numpy().tolist() == [[x.encode() for x in labels]] * len(TEXTS)
+
+
+def test_numbers(tmp_path: Path) -> None:
+    model = Regressor(small_config(), 1)
+    randomise(model)
+    to_batch = TextBatcher(TOKENIZER, OPTIONS)
+    signatures = exported.regressing(model, to_batch, (100.0, 5.0), pairs=False)
+    regress = saved(tmp_path / "m", model, [to_batch], signatures)["serving_default"]
+    rows = tokenize_examples([Example(x, None, None) for x in TEXTS], TOKENIZER, 9)
+    answers = model.logits(batch_of_all(rows, TOKENIZER.vocabulary, OPTIONS)).numpy()[:, 0]
+    assert np.ptp(answers) > 0.01
+    found = regress(text=tf.constant(TEXTS))["predicted"]
+    np.testing.assert_allclose(found, 100 + 5 * answers, rtol=1e-6)
 
 
 def test_words_for_masks(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loops.prediction_files import write_classes, write_vectors
+from loops.prediction_files import write_classes, write_numbers, write_tags, write_vectors
 
 NAMES = ["good, really", 'b"ad']
-COLUMNS = {"text": ["one", 'two\nlines\t"quoted", ü'], "second": ["", "x"]}
+COLUMNS = {"text": ["one", 'two\nlines\t"quoted", ü'], "second": ["", "x\ry"]}
 ODDS = np.array([[0.75, 0.25], [1 / 3, 2 / 3]])
 LABELS = ["good, really", 'b"ad']
 
@@ -35,10 +35,28 @@ def test_json_lines(tmp_path: Path) -> None:
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert [(row["text"], row["second"], row["label"]) for row in rows] == [
         ("one", "", LABELS[0]),
-        (COLUMNS["text"][1], "x", LABELS[1]),
+        (COLUMNS["text"][1], "x\ry", LABELS[1]),
     ]
     assert rows[0]["probabilities"] == {NAMES[0]: 0.75, NAMES[1]: 0.25}
     assert rows[1]["probabilities"][NAMES[0]] == pytest.approx(1 / 3, abs=1e-8)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl"])
+def test_numbers(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"out{suffix}"
+    write_numbers(path, COLUMNS, np.array([1 / 3, -2e7]))
+    with path.open(newline="", encoding="utf-8") as file:
+        dialect = "excel-tab" if suffix == ".tsv" else "excel"
+        tables = suffix != ".jsonl"
+        rows = list(csv.DictReader(file, dialect=dialect) if tables else map(json.loads, file))
+    assert [row["second"] for row in rows] == COLUMNS["second"]
+    assert [float(row["predicted"]) for row in rows] == [0.333333, -2e7]
+
+
+def test_tags(tmp_path: Path) -> None:
+    path = tmp_path / "out.conll"
+    write_tags(path, [[("Ann", "B-P"), ("saß", "O")], [], [("x", "O")]])
+    assert path.read_text(encoding="utf-8") == "Ann B-P\nsaß O\n\n\nx O\n\n"
 
 
 def test_vectors(tmp_path: Path) -> None:

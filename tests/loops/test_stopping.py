@@ -79,7 +79,9 @@ def test_during_training(zygote: Zygote, data: Path, tmp_path: Path) -> None:
         data, run, cache, "--num_train_steps=100000", "--checkpoint_steps=50000",
         "--eval_steps=50000",
     )  # fmt: skip
-    for number in (signal.SIGTERM, signal.SIGINT):
+    # nohup, under which somebody may run this, has SIGHUP ignored by all below it.
+    hang_up = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN else set()
+    for number in (signal.SIGTERM, signal.SIGINT, *hang_up):
         program = zygote.start(*command)
         log = run / "metrics.jsonl"
         before = log.stat().st_size if log.exists() else 0
@@ -120,7 +122,7 @@ def test_a_second_interrupt_does_not_wait(zygote: Zygote, data: Path, tmp_path: 
     program.send(signal.SIGINT)
     ended = program.end()
     assert ended.status == 130
-    assert ended.seconds < 1
+    assert ended.seconds < 10  # of a training without end
 
 
 def test_after_training(zygote: Zygote, data: Path, untouched: Runs, tmp_path: Path) -> None:

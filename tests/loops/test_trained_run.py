@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bert_core.errors import UserError
@@ -29,7 +30,7 @@ def test_a_pretrained_run_fills_masks(tmp_path: Path) -> None:
     assert (found.fills_masks, found.labels, found.max_seq_length) == (True, (), 16)
     found.check_can("fill_mask")
     found.check_can("embed")
-    with pytest.raises(UserError, match=r"start: is no classifier; run_finetune"):
+    with pytest.raises(UserError, match="start: was not fine-tuned for classification; run_f"):
         found.check_can("classify")
 
 
@@ -54,6 +55,28 @@ def test_what_reads_cls_alone_reads_no_second_window(tmp_path: Path) -> None:
     assert read_trained_run(tmp_path / "start").sequence_length(17) == 17
 
 
+def test_a_run_of_another_task(tmp_path: Path) -> None:
+    scale = {"target_mean": 3, "target_deviation": 0.5}
+    found = run(tmp_path, program="finetune", task="regression", **scale)
+    found.check_can("regress")
+    np.testing.assert_array_equal(found.in_units(np.array([[0.0], [2.0]])), [3, 4])
+    with pytest.raises(UserError, match="fine-tuned for regression; use --regress or --embed"):
+        found.check_can("tag")
+    tags = {"task": "token_classification", "tags": ["O", "B-X"], "labels": 7}
+    found = run(tmp_path, program="finetune", **tags)
+    assert found.labels == ("O", "B-X")
+    found.check_can("tag")
+    with pytest.raises(UserError, match="--tag"):
+        found.check_can("classify")
+
+
+def test_a_second_text_needs_a_segment(tmp_path: Path) -> None:
+    run(tmp_path, program="finetune", labels=["a", "b"])
+    edit(tmp_path / "start" / "config.json", type_vocab_size=1)
+    with pytest.raises(UserError, match="start: has one segment, and pairs of texts need two"):
+        read_trained_run(tmp_path / "start").check_pairs(True)
+
+
 def test_a_fine_tuned_run_classifies_as_it_was_trained_to(tmp_path: Path) -> None:
     trained = {"max_seq_length": 24, "truncation": "head_tail"}
     found = run(tmp_path, program="finetune", classification=trained, labels=["a", "b"])
@@ -68,7 +91,7 @@ def test_a_fine_tuned_run_classifies_as_it_was_trained_to(tmp_path: Path) -> Non
 def test_a_run_for_another_task_does_not_classify(tmp_path: Path, task: str) -> None:
     found = run(tmp_path, program="finetune", task=task, labels=["a", "b"], text_pairs=True)
     found.check_can("embed")
-    with pytest.raises(UserError, match="start: is no classifier"):
+    with pytest.raises(UserError, match=f"start: was fine-tuned for {task}; use"):
         found.check_can("classify")
     assert run(tmp_path, task="classification", labels=["a"]).labels == ("a",)
 

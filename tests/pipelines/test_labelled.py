@@ -26,12 +26,14 @@ def train(tmp_path: Path) -> Path:
     return written(tmp_path / "train.jsonl", "stars", TRAIN)
 
 
-def read(train: Path, guesses: Sequence[tuple[str, str]] | None) -> LabelledExamples:
+def read(
+    train: Path, guesses: Sequence[tuple[str, str]] | None, test: Path | None = None
+) -> LabelledExamples:
     """The label of a guess stands where run_predict.py writes it."""
     guessed = (
         None if guesses is None else written(train.with_name("guessed.jsonl"), "label", guesses)
     )
-    files = {"train": train, "guessed": guessed, "dev": None, "test": None}
+    files = {"train": train, "guessed": guessed, "dev": None, "test": test}
     return read_labelled(Classification, files, COLUMNS, 0.2)
 
 
@@ -51,10 +53,13 @@ def test_guesses_are_learned_and_not_judged_by(train: Path) -> None:
     assert labelled.fingerprint() != without.fingerprint()
 
 
-def test_no_guess_for_a_text_of_dev_is_learned(train: Path) -> None:
-    dev = pairs(read(train, None), "dev")
-    labelled = read(train, [(text, "no") for text, _ in dev] + [("more", "no")])
+def test_no_guess_for_a_text_with_a_label_is_learned(train: Path) -> None:
+    test = written(train.with_name("test.jsonl"), "stars", [("tested", "yes")])
+    dev, known = pairs(read(train, None), "dev"), pairs(read(train, None), "train")
+    texts = [text for text, _ in [*dev, *known]] + ["tested", "more"]
+    labelled = read(train, [(text, "no") for text in texts], test)
     assert pairs(labelled, "dev") == dev
+    assert pairs(labelled, "train") == [*known, ("more", "no")]
     assert not {text for text, _ in pairs(labelled, "train")} & {text for text, _ in dev}
     assert labelled.num_guessed == 1
 

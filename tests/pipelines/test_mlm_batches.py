@@ -7,7 +7,7 @@ import pytest
 
 from bert_core.batch import MlmBatch
 from bert_core.errors import UserError
-from pipelines.mlm_batches import batch_at, evaluation_batches, num_windows, training_batches
+from pipelines.mlm_batches import evaluation_batches, num_windows, training_batches
 from pipelines.options import MlmOptions
 from pipelines.token_store import SplitStatistics, TokenStream
 from pipelines.vocabulary import SPECIAL_TOKENS, Vocabulary
@@ -69,9 +69,6 @@ def test_a_run_can_start_at_any_step(whole_word: bool) -> None:
     stream = _stream(1003)
     whole = _batches(stream, options, 0, 40)
     _assert_equal(_batches(stream, options, 23, 40), whole[23:])
-    _assert_equal(
-        [MlmBatch(*map(np.asarray, batch_at(stream, VOCABULARY, options, 31)))], [whole[31]]
-    )
 
 
 def test_shards_do_not_matter() -> None:

@@ -24,6 +24,7 @@ class Clock:
 def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr(module, "time", clock)
+    monkeypatch.setattr(sys, "stdout", io.StringIO())  # a log, whatever pytest is run on
     return clock
 
 

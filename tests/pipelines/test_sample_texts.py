@@ -50,8 +50,9 @@ def test_samples_of_texts() -> None:
     samples = sample_texts.of_texts(rows, VOCABULARY)
     assert 1 <= len(samples) <= 6
     assert all(4 <= len(sample) <= 6 for sample in samples)
-    assert sample_texts.looked_at(samples, VOCABULARY).tolist() == [2, *samples[0], 3]
-    assert sample_texts.looked_at([], VOCABULARY) is None
+    assert sample_texts.looked_at(samples, VOCABULARY, 64).tolist() == [2, *samples[0], 3]
+    assert sample_texts.looked_at(samples, VOCABULARY, 5).tolist() == [2, *samples[0][:3], 3]
+    assert sample_texts.looked_at([], VOCABULARY, 64) is None
 
 
 def test_they_are_kept_as_text(tmp_path: Path) -> None:

@@ -46,9 +46,10 @@ def test_the_surer_of_two_prevails() -> None:
     np.testing.assert_allclose(shares[2, 1], 1 / (1 + np.exp(-(1 - 0.02 * width) / 2)))
 
 
-def test_margins_that_say_nothing_change_no_label() -> None:
-    shares = both_opinions(_guesses([2.0, -1.0]), Fixed([0.0, 0.0]))
-    assert list(shares[:, 1] > 0.5) == [True, False]
+@pytest.mark.parametrize("margin", [0.0, -0.3])
+def test_margins_that_say_nothing_change_nothing(margin: float) -> None:
+    shares = both_opinions(_guesses([2.0, -1.0]), Fixed([margin, margin]))
+    np.testing.assert_allclose(shares[:, 1], 1 / (1 + np.exp([-2.0, 1.0])))
 
 
 def _write(path: Path, *records: object) -> Path:

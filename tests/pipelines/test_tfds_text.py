@@ -18,13 +18,14 @@ SPLITS = {
     "validation": [("Held out", 0)],
     "test_hidden": [("Hidden", -1)],
     "ca_test": [("Of California", -1)],
+    "val": [("For choosing", -1)],
     "unsupervised": [("More text", -1)],
 }
 
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory):
-    """A reader of a dataset of six splits, written by TFDS itself."""
+    """A reader of a dataset of seven splits, written by TFDS itself."""
     import tensorflow_datasets as tfds
 
     top = tmp_path_factory.mktemp("tfds")

@@ -22,7 +22,7 @@ def read(path: Path, content: bytes, columns: ExamplesOptions | None = None) -> 
 
 @pytest.mark.parametrize("name", ["a.txt", "A.TXT", "a.txt.gz"])
 def test_every_line_of_a_txt_is_a_text(tmp_path: Path, name: str) -> None:
-    content = '\ufeffone, two\r\n\n  three "\u2028four\nfive'.encode()
+    content = '\ufeffone, two\r\r\n\n  three "\u2028four\nfive'.encode()
     texts = [example.text for example in read(tmp_path / name, content)]
     assert texts == ["one, two", "", '  three "\u2028four', "five"]
 
