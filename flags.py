@@ -854,11 +854,6 @@ def recipe_flags() -> None:
     flags.DEFINE_multi_string("pretrain", [], "A flag of run_pretrain.py, without its dashes.")
     flags.DEFINE_multi_string("finetune", [], "A flag of run_finetune.py, without its dashes.")
     flags.DEFINE_multi_string(
-        "scratch",
-        [],
-        "A flag of run_finetune.py for random weights alone, such as the rate that suits them.",
-    )
-    flags.DEFINE_multi_string(
         "student",
         [],
         "A flag of run_finetune.py for a second fine-tuning, which also learns the labels that "
@@ -888,7 +883,6 @@ def recipe_options() -> RecipeOptions:
     return RecipeOptions(
         pretrain=tuple(f"--{x}" for x in FLAGS.pretrain),
         finetune=tuple(f"--{x}" for x in FLAGS.finetune),
-        scratch=tuple(f"--{x}" for x in FLAGS.scratch),
         student=tuple(f"--{x}" for x in FLAGS.student),
         second_opinion=FLAGS.second_opinion,
         num_teachers=FLAGS.num_teachers,

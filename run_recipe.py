@@ -8,8 +8,8 @@ texts without labels get those that the fine-tuned model guesses (with --second_
 and NB-SVM together, and with --num_teachers several of it), and the pretrained one is
 fine-tuned anew on all. With --minutes, raw text to the first model that is scored takes about
 so long on any machine: pretraining gets what preparing the data, --finetune_minutes and
---student_minutes leave. All is done from random weights as well, to which --scratch may give
-a rate of their own. The same command again goes on where it was stopped.
+--student_minutes leave. All is done from random weights as well. The same command again goes
+on where it was stopped.
 """
 
 import contextlib
@@ -36,11 +36,12 @@ def main() -> None:
     options, output_dir = flags.recipe_options(), flags.output_dir()
     check_output_dir(output_dir)
     data, pretrained = output_dir / "data", output_dir / "runs" / "pretrain"
-    for name in ("finetune", "scratch", "student"):  # not after hours of pretraining
-        if name == "finetune" or getattr(options, name):
-            told = (*options.finetune, *getattr(options, name))
-            command = classify_command(data, pretrained, told)
-            check_flags(name, *command, f"--output_dir={pretrained.with_name(name)}")
+    told = {"finetune": options.finetune}
+    if options.student:
+        told["student"] = (*options.finetune, *options.student)
+    for name, arguments in told.items():  # not after hours of pretraining
+        command = classify_command(data, pretrained, arguments)
+        check_flags(name, *command, f"--output_dir={pretrained.with_name(name)}")
     run("run_prepare.py", *flags.given_dataset_flags(), f"--data_dir={data}")
     check_data(options, data)
     pretrain = [
@@ -55,11 +56,10 @@ def main() -> None:
         pretrain.append(f"--max_minutes={recorded_minutes(pretrained) or round(left, 2)}")
     run(*pretrain, f"--output_dir={pretrained}")
     finetuned = classifiers(options, data, pretrained, "finetune")
-    from_scratch = ("--from_scratch", *options.scratch)
-    scratch = classifiers(options, data, pretrained, "from_scratch", *from_scratch)
+    scratch = classifiers(options, data, pretrained, "from_scratch", "--from_scratch")
     if options.fill_mask:
         run("run_predict.py", f"--checkpoint={pretrained}", *options.fill_mask)
-    print("\n".join(["", *summary(options, pretrained, finetuned, scratch)]))
+    print("\n".join(["", *summary(pretrained, finetuned, scratch)]))
     print(f"\nlook at the curves: {shlex.quote(str(pretrained / 'curves.png'))}")
     runs = pretrained.parent
     tensorboard = Path(sys.executable).with_name("tensorboard")

@@ -205,9 +205,7 @@ def from_dict(values: dict[str, Any], where: str) -> BertConfig:
         raise UserError(f"{where}: vocab_size is missing")
     try:
         return BertConfig(**values)
-    except UserError as error:
-        raise UserError(f"{where}: {error}") from None
-    except TypeError as error:
+    except (UserError, TypeError) as error:
         raise UserError(f"{where}: {error}") from None
 
 

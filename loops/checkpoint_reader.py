@@ -9,6 +9,21 @@ import tensorflow as tf
 
 from bert_core.errors import UserError
 
+# Around the name of a model's variable, in the checkpoints of loops/checkpoints.py.
+START, END = "state/model/", "/.ATTRIBUTES/VARIABLE_VALUE"
+
+
+def read_variables(prefix: Path) -> dict[str, np.ndarray]:
+    """The model's variables in one of our checkpoints, "encoder/layers/0/..." -> array."""
+    reader, shapes = open_checkpoint(prefix)
+    names = [k[len(START) : -len(END)] for k in shapes if is_weight(k)]
+    return {name: load(reader, f"{START}{name}{END}", prefix) for name in names}
+
+
+def is_weight(key: str) -> bool:
+    """Whether a variable of a checkpoint is the model's; moments and step are not."""
+    return key.startswith(START) and key.endswith(END)
+
 
 def open_checkpoint(prefix: Path) -> tuple[Any, dict[str, tuple[int, ...]]]:
     """A checkpoint's reader, and the shape of each of its variables.

@@ -8,11 +8,9 @@ and is swept away at start. A step is never saved twice.
 
 import hashlib
 import json
-import math
 import re
 import shutil
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
 
@@ -204,29 +202,3 @@ def _sha256(file: Path) -> str:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
-
-
-def read_variables(prefix: Path) -> dict[str, Any]:
-    """All model variables of a checkpoint, "encoder/layers/0/..." -> array."""
-    start, end = "state/model/", "/.ATTRIBUTES/VARIABLE_VALUE"
-    try:
-        reader = tf.train.load_checkpoint(str(prefix))
-        shapes, dtypes = reader.get_variable_to_shape_map(), reader.get_variable_to_dtype_map()
-        keys = [
-            key
-            for key in shapes
-            if key.startswith(start) and key.endswith(end) and "/.OPTIMIZER_SLOT" not in key
-        ]
-        # What the index claims is set aside in memory before anything is read.
-        claimed = sum(math.prod(shapes[key]) * dtypes[key].size for key in keys)
-        held = sum(file.stat().st_size for file in prefix.parent.glob(f"{prefix.name}.data-*"))
-        if claimed > held:
-            raise ValueError(f"claims {claimed:,} bytes of variables, holds {held:,}")
-        return {key[len(start) : -len(end)]: reader.get_tensor(key) for key in keys}
-    # What TensorFlow raises for a bad file varies: RuntimeError, DataLossError, ...
-    except Exception as error:
-        line = (str(error).splitlines() or [""])[0]
-        raise UserError(
-            f"{prefix}: cannot be read as a TensorFlow checkpoint ({line[:200]}); name the run "
-            "directory of a trained model"
-        ) from None

@@ -55,7 +55,6 @@ class RecipeOptions:
 
     pretrain: tuple[str, ...]  # flags of run_pretrain.py
     finetune: tuple[str, ...]  # flags of run_finetune.py
-    scratch: tuple[str, ...]  # more of them, where weights are random
     student: tuple[str, ...]  # more of them, where guessed labels are learned too; or none
     fill_mask: tuple[str, ...]  # flags of run_predict.py
     budget: Budget | None  # None: the lengths are those that the flags give

@@ -1,19 +1,15 @@
 """What a recipe came to: the figures that its runs recorded."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from loops.metrics_log import last_of
-from loops.recipe_options import RecipeOptions
 from loops.run_directory import read_record
 
 LEARNED = ("", ", with guessed labels as well")  # by the runs of a recipe's classifiers
 
 
-def summary(
-    options: RecipeOptions, pretrained: Path, finetuned: list[Path], scratch: list[Path]
-) -> list[str]:
+def summary(pretrained: Path, finetuned: list[Path], scratch: list[Path]) -> list[str]:
     """What the runs recorded, side by side."""
     dev: dict[str, Any] = last_of(pretrained / "metrics.jsonl", "dev")
     entropy = read_record(pretrained)["unigram_entropy"]
@@ -22,22 +18,12 @@ def summary(
         f"dev masked loss       {dev['loss']:.3f} nats a token; knowing word frequencies "
         f"only: {entropy:.3f}"
     ]
-    told = options.finetune
     for tuned, random, learned in zip(finetuned, scratch, LEARNED, strict=False):
         lines += [
             f"test accuracy         {test_accuracies(tuned)}{learned}",
-            f"  from random weights {test_accuracies(random)}, same network and training"
-            + difference(told, options.scratch),
+            f"  from random weights {test_accuracies(random)}, same network and training",
         ]
-        told = (*told, *options.student)
     return [*lines, f"  majority class      {majority:.4f}"]
-
-
-def difference(told: Sequence[str], scratch: Sequence[str]) -> str:
-    """What random weights were told that the others were not; of a flag the last counts."""
-    last = dict(flag.partition("=")[::2] for flag in told)
-    other = [x for x in scratch if last.get(x.partition("=")[0]) != x.partition("=")[2]]
-    return f", but for {' '.join(other)}" if other else ""
 
 
 def runs_of(directory: Path) -> list[Path]:

@@ -13,7 +13,7 @@ from bert_core import google_names
 from bert_core.config import BertConfig
 from bert_core.errors import UserError
 from bert_core.name_map import Row
-from loops.checkpoint_reader import files_of, load, open_checkpoint
+from loops.checkpoint_reader import END, START, files_of, is_weight, load, open_checkpoint
 from loops.checkpoints import Checkpoints
 from loops.files import write_whole
 from loops.portable import (
@@ -31,8 +31,6 @@ from loops.portable import (
 from loops.run_directory import read_lower_case, read_record, read_run_config
 from loops.warm_start import newest_checkpoint
 
-_START, _END = "state/model/", "/.ATTRIBUTES/VARIABLE_VALUE"
-
 
 def read(directory: Path, lower_case: bool | None) -> Portable:
     """The weights of a run: its best ones, if it keeps them, or the newest."""
@@ -46,12 +44,12 @@ def read(directory: Path, lower_case: bool | None) -> Portable:
     tokens = read_lines(directory / "vocab.txt")
     prefix = newest_checkpoint(directory)
     reader, stored = open_checkpoint(prefix)
-    shapes = {k[len(_START) : -len(_END)]: x for k, x in stored.items() if _is_weight(k)}
+    shapes = {k[len(START) : -len(END)]: x for k, x in stored.items() if is_weight(k)}
     parts = {name.split("/")[0] for name in shapes}
     num_classes = (shapes.get("output/bias") or (0,))[0]
     rows = fitting(_rows(config, parts, num_classes), shapes, prefix)
-    variables = take(rows, lambda name: load(reader, f"{_START}{name}{_END}", prefix))
-    state = [k for k in stored if k.startswith("state/") and not _is_weight(k)]
+    variables = take(rows, lambda name: load(reader, f"{START}{name}{END}", prefix))
+    state = [k for k in stored if k.startswith("state/") and not is_weight(k)]
     return Portable(
         config=config,
         variables=variables,
@@ -103,10 +101,6 @@ def _rows(config: BertConfig, parts: set[str], num_classes: int) -> Iterator[Row
     """The variables under our own names."""
     for row in google_names.rows(config, parts, num_classes):
         yield Row(row.ours, (row.ours,), row.our_shape)
-
-
-def _is_weight(key: str) -> bool:
-    return key.startswith(_START) and key.endswith(_END)
 
 
 def _as_modules(variables: Mapping[str, np.ndarray]) -> tf.Module:

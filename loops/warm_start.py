@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from bert_core.errors import UserError
 from bert_core.names import named_variables
-from loops.checkpoints import latest_whole, read_variables
+from loops.checkpoint_reader import read_variables
+from loops.checkpoints import latest_whole
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,7 +17,8 @@ from bert_core.batch import ClassificationBatch, MlmBatch
 from bert_core.huggingface_names import canonical
 from bert_core.losses import cross_entropy
 from bert_core.models import Classifier, MaskedLanguageModel
-from loops.checkpoints import latest_whole, read_variables
+from loops.checkpoint_reader import read_variables
+from loops.checkpoints import latest_whole
 from loops.run_directory import read_run_config
 from loops.safetensors_file import SafetensorsFile, write_safetensors
 from loops.warm_start import load_run

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loops.checkpoints import latest_whole, read_variables
+from loops.checkpoint_reader import read_variables
+from loops.checkpoints import latest_whole
 from loops.metrics_log import read_metrics
 from loops.run_directory import read_record
 from tests.programs import Runs, Zygote, finetune_command, pretrain_command, variables_of

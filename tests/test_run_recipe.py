@@ -31,7 +31,7 @@ class Programs:
         self.prepared = ["train.jsonl", "test.jsonl", "unlabelled.txt"]
         self.labels = ["neg", "pos"]
         options = RecipeOptions(
-            *(("--a=1",), ("--b=2",), ("--d=4",), student, ("--fill_mask=[MASK]",)),
+            *(("--a=1",), ("--b=2",), student, ("--fill_mask=[MASK]",)),
             *(budget, second_opinion, num_teachers),
         )
         monkeypatch.setattr(flags, "recipe_options", lambda: options)
@@ -102,11 +102,11 @@ def test_each_program_once_with_its_flags(
     assert "--b=2" in tuned
     # The same but for where it goes and where it starts.
     where = f"--output_dir={output_dir / 'runs' / 'from_scratch'}"
-    assert {*scratch} - {*tuned} == {where, "--from_scratch", "--d=4"}
+    assert {*scratch} - {*tuned} == {where, "--from_scratch"}
     said = capsys.readouterr().out
     assert "4.500 nats" in said
     assert said.count("0.7500") == 2
-    assert "same network and training, but for --d=4" in said
+    assert "same network and training\n" in said
     assert "majority class      0.5000" in said
 
 
@@ -127,10 +127,8 @@ def test_what_fine_tunings_are_told_is_looked_at_before_all_else(
 ) -> None:
     programs = Programs(monkeypatch, None, student=("--c=3",))
     run_recipe.main()
-    told = {name: {*x} & {"--b=2", "--c=3", "--d=4"} for name, *x in programs.checked}
-    assert told == {
-        "finetune": {"--b=2"}, "scratch": {"--b=2", "--d=4"}, "student": {"--b=2", "--c=3"},
-    }  # fmt: skip
+    told = {name: {*x} & {"--b=2", "--c=3"} for name, *x in programs.checked}
+    assert told == {"finetune": {"--b=2"}, "student": {"--b=2", "--c=3"}}
     assert {x[1] for x in programs.checked} == {"run_finetune.py"}
 
 
@@ -166,11 +164,8 @@ def test_a_student_learns_what_its_teacher_guesses(
             f"--output_dir={runs / f'{name}_student'}",
         }
         assert second.index("--c=3") > second.index("--b=2")
-        for call in (first, second):
-            of_scratch = {"--from_scratch", "--d=4"} & {*call[call.index("--b=2") :]}
-            assert len(of_scratch) == (2 if name == "from_scratch" else 0)
-        # And behind that, so that it wins, what is said of random weights.
-        assert name == "finetune" or second.index("--d=4") > second.index("--c=3")
+        assert ("--from_scratch" in first) == ("--from_scratch" in second)
+        assert ("--from_scratch" in first) == (name == "from_scratch")
     said = capsys.readouterr().out
     assert said.count("0.7500") == 4
     assert said.count("with guessed labels as well") == 1
@@ -297,22 +292,7 @@ def test_of_a_program_that_was_killed_is_told(
 
 def test_a_second_opinion_is_for_a_student() -> None:
     with pytest.raises(UserError, match="--second_opinion: goes with --student"):
-        RecipeOptions((), (), (), (), (), None, second_opinion=True)
-
-
-@pytest.mark.parametrize(
-    ("told", "scratch", "said"),
-    [
-        (("--rate=1",), (), ""),
-        (("--rate=1",), ("--rate=2",), ", but for --rate=2"),
-        (("--rate=1", "--rate=2"), ("--rate=2",), ""),
-        (("--rate=2", "--rate=1"), ("--x", "--rate=2"), ", but for --x --rate=2"),
-    ],
-)
-def test_what_random_weights_are_told_alone(
-    told: tuple[str, ...], scratch: tuple[str, ...], said: str
-) -> None:
-    assert recipe_summary.difference(told, scratch) == said
+        RecipeOptions((), (), (), (), None, second_opinion=True)
 
 
 @pytest.mark.parametrize(
@@ -320,7 +300,7 @@ def test_what_random_weights_are_told_alone(
 )
 def test_how_many_teachers_there_can_be(number: int, said: str) -> None:
     with pytest.raises(UserError, match=f"--num_teachers={number}: {said}"):
-        RecipeOptions((), (), (), ("--c=3",), (), None, num_teachers=number)
+        RecipeOptions((), (), ("--c=3",), (), None, num_teachers=number)
 
 
 def test_guessing_eats_of_the_minutes_of_the_student(

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loops.checkpoints import read_variables
+from loops.checkpoint_reader import read_variables
 from loops.run_directory import read_record
 from pipelines.word_vectors import LENGTH
 from tests.programs import Zygote, pretrain_command

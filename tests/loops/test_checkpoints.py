@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 
 from bert_core.errors import UserError
-from loops.checkpoints import Checkpoints, latest_whole, marked_steps, read_variables
+from loops.checkpoint_reader import read_variables
+from loops.checkpoints import Checkpoints, latest_whole, marked_steps
 from tests.save_program import State
 
 
