@@ -1,7 +1,7 @@
 """The devices that make a step together, by TensorFlow's own strategies.
 
 A step is `run` on each of them, with a copy of weights, moments and step number each; what
-they make of their parts of the batch is `added_up`, and all then do the same to their copies.
+they make of their parts of the batch is `all_reduced`, and then each changes its copy alike.
 """
 
 import contextlib
@@ -51,7 +51,7 @@ class Replicas:
             else 0
         )
 
-    def added_up(self, tensors: Any) -> Any:
+    def all_reduced(self, tensors: Any) -> Any:
         """Inside `run`: the sum over all devices of each tensor of a nest, on all of them."""
         if self.count == 1:
             return tensors
@@ -70,7 +70,7 @@ class Replicas:
                 # x + -0.0 is x, whatever x is; x + 0.0 is not if x is -0.0.
                 nothing = tf.constant(-0.0 if dtype.is_floating else 0, dtype)
                 values = [tf.where(is_chiefs, x, nothing) for x in alike]
-                for x, value in zip(alike, self.added_up(values), strict=True):
+                for x, value in zip(alike, self.all_reduced(values), strict=True):
                     x.assign(value)
 
         with self.team.waiting():

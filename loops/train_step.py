@@ -123,7 +123,7 @@ class TrainSteps:
 
         if self._compiles_share:
             of_share = tf.function(of_share, jit_compile=True, autograph=False)
-        sums, gradients = self._replicas.added_up(of_share(batch, self._replicas.number()))
+        sums, gradients = self._replicas.all_reduced(of_share(batch, self._replicas.number()))
         loss_sum, weight = sums["loss"]
         # Sums up to here, whatever was cut: this is where they become means.
         share = tf.math.divide_no_nan(1.0, weight)

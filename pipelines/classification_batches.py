@@ -69,10 +69,10 @@ def training_batches(
     vocabulary: Vocabulary,
     options: ClassificationOptions,
     first_step: int,
-    num_steps: int,
+    end_step: int,
     add_labels: AddLabels = labelled,
 ) -> tf.data.Dataset:
-    """The batches of the steps `first_step` to `num_steps - 1`.
+    """The batches of the steps `first_step` to `end_step - 1`.
 
     The batch of a step is the same whichever step the run began with. Its first
     dimension is always B; rows that only fill it up have example_weights 0.
@@ -109,7 +109,7 @@ def training_batches(
             )
         )
 
-    return _dataset(batch_of, range(first_step, num_steps), make(_EMPTY))
+    return _dataset(batch_of, range(first_step, end_step), make(_EMPTY))
 
 
 def evaluation_batches(

@@ -40,9 +40,9 @@ def training_batches(
     vocabulary: Vocabulary,
     options: MlmOptions,
     first_step: int,
-    num_steps: int,
+    end_step: int,
 ) -> tf.data.Dataset:
-    """MlmBatch of each of the steps [first_step, num_steps), in order, shapes static.
+    """MlmBatch of each of the steps [first_step, end_step), in order, shapes static.
 
     A batch depends on `options.seed` and its step alone. Raises UserError if the
     stream is shorter than one sequence.
@@ -56,7 +56,7 @@ def training_batches(
         seed = tf.stack([tf.constant(options.seed, tf.int64), step])
         return _mask(sequences, seed, vocabulary, options)
 
-    steps = tf.data.Dataset.range(first_step, num_steps)
+    steps = tf.data.Dataset.range(first_step, end_step)
     return untuned(steps.map(batch, num_parallel_calls=_WORKERS).prefetch(_PREFETCH))
 
 
