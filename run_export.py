@@ -60,7 +60,7 @@ def build(run: Any, vocabulary: Any, reading: Any, top_k: int) -> tuple[Any, Any
     """The module to save, and its signatures by name."""
     from bert_core.models import Classifier, MaskedLanguageModel, Regressor, SentenceEncoder
     from loops import exported
-    from loops.warm_start import load_run
+    from loops.warm_start import loaded
     from pipelines.graph_batches import MaskedBatcher, TextBatcher
     from pipelines.tokenizer import Tokenizer
 
@@ -68,22 +68,18 @@ def build(run: Any, vocabulary: Any, reading: Any, top_k: int) -> tuple[Any, Any
     to_batch = TextBatcher(tokenizer, reading)
     to_masked = MaskedBatcher(tokenizer, reading.max_seq_length)
     signatures: dict[str, Any]
-    pairs, pooled = bool(run.reads_pairs), ("encoder/", "pooler/", "output/")
+    pairs = bool(run.reads_pairs)
     if run.task == "classification":
-        model: Any = Classifier(run.config, len(run.labels))
-        load_run(model, run.path, required=pooled)
+        model: Any = loaded(Classifier(run.config, len(run.labels)), run.path)
         signatures = exported.classifying(model, to_batch, run.labels, pairs)
     elif run.task == "regression":
-        model = Regressor(run.config, 1)
-        load_run(model, run.path, required=pooled)
+        model = loaded(Regressor(run.config, 1), run.path)
         signatures = exported.regressing(model, to_batch, run.target_scale, pairs)
     elif run.fills_masks:
-        model = MaskedLanguageModel(run.config)
-        load_run(model, run.path, required=("encoder/", "head/"))
+        model = loaded(MaskedLanguageModel(run.config), run.path)
         signatures = exported.filling_masks(model, to_masked, vocabulary.tokens, top_k)
     else:
-        model = SentenceEncoder(run.config)
-        load_run(model, run.path)
+        model = loaded(SentenceEncoder(run.config), run.path)
         signatures = exported.embedding(model.encoder, to_batch, exported.DEFAULT)
     signatures |= exported.embedding(model.encoder, to_batch)
     return exported.Exported(model, [to_batch, to_masked]), signatures
@@ -107,14 +103,12 @@ def write_tflite(
     labels: Any,
 ) -> None:
     """The classifier with 8-bit weights, and a line on what that costs."""
-    import numpy as np
-
     from bert_core import scores
     from bert_core.names import named_variables
     from loops import startup, tflite
-    from loops.evaluate import Predictor
     from loops.files import write_whole
     from loops.portable import as_lines
+    from loops.predict import predict_all
     from pipelines.classification_batches import evaluation_batches, unpadded
     from pipelines.tokenized import tokenize_examples
     from pipelines.tokenizer import Tokenizer
@@ -132,9 +126,7 @@ def write_tflite(
         examples, Tokenizer(vocabulary), reading.max_seq_length, reading.truncation
     )
     batches, order = evaluation_batches(texts, labels, vocabulary, reading)
-    rows = scores.softmax(Predictor(model.logits, in_training=False)(batches))
-    before = np.empty_like(rows)
-    before[order] = rows
+    before = scores.softmax(predict_all(model.logits, batches, order))
     num_threads = startup.num_threads(flags.runtime_options())
     after = tflite.run(content, unpadded(texts, vocabulary), num_threads)
     print(tflite.comparison(after, labels, before).line())

@@ -61,7 +61,7 @@ def show_model(page: Any, run: Any, vocabulary: Any, texts: tuple[str, ...]) -> 
     from bert_core.models import MaskedLanguageModel, SentenceEncoder
     from loops import report
     from loops.attention_maps import attention_maps
-    from loops.warm_start import load_run
+    from loops.warm_start import loaded
     from pipelines.masked_text import marked_ids
     from pipelines.tokenizer import Tokenizer
 
@@ -72,12 +72,10 @@ def show_model(page: Any, run: Any, vocabulary: Any, texts: tuple[str, ...]) -> 
         if len(of_text) == 2:
             raise UserError(f"{text!r}: has no word in it; give --text another")
     if run.fills_masks:
-        model: Any = MaskedLanguageModel(run.config)
-        load_run(model, run.path, required=("encoder/", "head/"))
+        model: Any = loaded(MaskedLanguageModel(run.config), run.path)
         report.fillings(page, [words_with_odds(model, of_text, vocabulary) for of_text in ids])
     else:
-        model = SentenceEncoder(run.config)
-        load_run(model, run.path)
+        model = loaded(SentenceEncoder(run.config), run.path)
     report.nearest(page, neighbours_of(model.encoder, ids, vocabulary))
     # Attention is shown within a window, if the run reads in windows.
     longest = min(MOST_LOOKING, run.config.attention_window or MOST_LOOKING)

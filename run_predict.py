@@ -58,19 +58,18 @@ def main() -> None:
 def fill_masks(run: Any, vocabulary: Any, options: Any, longest: int) -> None:
     """Prints each sentence, and the best words for each [MASK] of it."""
     from bert_core.models import MaskedLanguageModel
-    from loops.evaluate import top_fillings
-    from loops.warm_start import load_run
+    from loops.inspection import best_words
+    from loops.warm_start import loaded
     from pipelines.masked_text import masked_batch
     from pipelines.tokenizer import Tokenizer
 
     tokenizer = Tokenizer(vocabulary)
     batches = [masked_batch(text, tokenizer, longest) for text in options.texts]
-    model = MaskedLanguageModel(run.config)
-    load_run(model, run.path, required=("encoder/", "head/"))
+    model = loaded(MaskedLanguageModel(run.config), run.path)
     for text, batch in zip(options.texts, batches, strict=True):
         print(text)
-        for fillings in top_fillings(model, batch, min(options.top_k, vocabulary.size)):
-            words = (f"{vocabulary.tokens[i]} {share:.3f}" for i, share in fillings)
+        for guesses in best_words(model.logits(batch), vocabulary.tokens, options.top_k):
+            words = (f"{word} {share:.3f}" for word, share in guesses)
             print("  [MASK]: " + ", ".join(words))
 
 
@@ -197,17 +196,13 @@ def lines_of_stdin() -> Iterable[str]:
 def function_of(run: Any, action: str) -> Any:
     """What the run's model makes of a batch: logits, or vectors."""
     from bert_core import models
-    from loops.warm_start import load_run
+    from loops.warm_start import loaded
 
     if action == "embed":
-        encoder = models.SentenceEncoder(run.config)
-        load_run(encoder, run.path)
-        return encoder.vectors
+        return loaded(models.SentenceEncoder(run.config), run.path).vectors
     kinds = {"tag": models.TokenClassifier, "regress": models.Regressor}
-    model: Any = kinds.get(action, models.Classifier)(run.config, len(run.labels) or 1)
-    required = ("encoder/", "output/") + (() if action == "tag" else ("pooler/",))
-    load_run(model, run.path, required=required)
-    return model.logits
+    kind: Any = kinds.get(action, models.Classifier)
+    return loaded(kind(run.config, len(run.labels) or 1), run.path).logits
 
 
 def warn(line: str | None) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from bert_core.batch import MlmBatch
 from loops import stopping
 from loops.failures import memory_errors
 
@@ -48,12 +47,3 @@ class Predictor:
             with memory_errors(len(batch.input_ids), *self._remedy):
                 rows.append(self._function(batch).numpy()[is_text])
         return np.concatenate(rows)
-
-
-def top_fillings(model: tf.Module, batch: MlmBatch, k: int) -> list[list[tuple[int, float]]]:
-    """For each masked position of a batch of one: the k likeliest ids, with their odds."""
-    values, indices = tf.math.top_k(tf.nn.softmax(model.logits(batch)), k)
-    return [
-        list(zip(row_ids.tolist(), row_odds.tolist(), strict=True))
-        for row_ids, row_odds in zip(indices.numpy(), values.numpy(), strict=True)
-    ]

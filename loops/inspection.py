@@ -23,10 +23,10 @@ def read_in_turn(
     model: MaskedLanguageModel, batch: MlmBatch, tokens: Sequence[str], k: int
 ) -> list[Word]:
     """The words of one text, each hidden once: [B, S] with P = 1, a row a word."""
-    odds = tf.nn.softmax(model.logits(batch))  # [B, V]
+    logits = model.logits(batch)  # [B, V]
     there = np.asarray(batch.masked_lm_ids)[:, 0]
-    guesses = _best(odds, tokens, k)
-    shares = tf.gather(odds, there, batch_dims=1).numpy().tolist()
+    guesses = best_words(logits, tokens, k)
+    shares = tf.gather(tf.nn.softmax(logits), there, batch_dims=1).numpy().tolist()
     return [
         Word(tokens[token], share, guess, False)
         for token, share, guess in zip(there, shares, guesses, strict=True)
@@ -37,7 +37,7 @@ def fill_in(
     model: MaskedLanguageModel, batch: MlmBatch, tokens: Sequence[str], k: int
 ) -> list[Word]:
     """The words of one text with [MASK] in it, as a batch of one; [CLS], [SEP] left out."""
-    guesses = iter(_best(tf.nn.softmax(model.logits(batch)), tokens, k))
+    guesses = iter(best_words(model.logits(batch), tokens, k))
     hidden = set(np.asarray(batch.masked_lm_positions)[0].tolist())
     words = []
     for place, token in enumerate(np.asarray(batch.input_ids)[0].tolist()[1:-1], start=1):
@@ -49,11 +49,11 @@ def fill_in(
     return words
 
 
-def _best(
-    odds: tf.Tensor, tokens: Sequence[str], k: int
+def best_words(
+    logits: tf.Tensor, tokens: Sequence[str], k: int
 ) -> list[tuple[tuple[str, float], ...]]:
     """[n, V] -> for each row its k likeliest tokens, with their odds."""
-    values, indices = tf.math.top_k(odds, min(k, odds.shape[1]))
+    values, indices = tf.math.top_k(tf.nn.softmax(logits), min(k, logits.shape[1]))
     return [
         tuple((tokens[i], share) for i, share in zip(row, shares, strict=True))
         for row, shares in zip(indices.numpy().tolist(), values.numpy().tolist(), strict=True)

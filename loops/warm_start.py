@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -86,6 +87,12 @@ def load_run(
     prefix = newest_checkpoint(run)
     values = {k: v for k, v in read_variables(prefix).items() if not k.startswith(left)}
     return load_weights(model, values, prefix, required, may_grow)
+
+
+def loaded(model: Any, run: Path) -> Any:
+    """The model, all of its weights those of a run; UserError where one is not there."""
+    load_run(model, run, required=("",))
+    return model
 
 
 def newest_checkpoint(run: Path) -> Path:
