@@ -808,7 +808,9 @@ def predict_options() -> PredictOptions:
 def unlabelled_columns() -> options.ExamplesOptions:
     """The columns of texts whose labels are to be found."""
     for flag in ("text_column", "text_pair_column"):
-        if FLAGS[flag].value in ("label", "predicted"):
+        if (FLAGS.classify and FLAGS[flag].value == "label") or (
+            FLAGS.regress and FLAGS[flag].value == "predicted"
+        ):
             raise UserError(
                 f"--{flag}={FLAGS[flag].value}: is a column of the output; rename it"
             )

@@ -17,6 +17,7 @@ Of a file, everything is written in its order, whole or not at all. Texts are cu
 length the run was trained on.
 """
 
+import contextlib
 import io
 import sys
 from collections.abc import Iterable
@@ -35,6 +36,8 @@ def main() -> None:
 
     run = read_trained_run(checkpoint)
     run.check_can(options.action)
+    if columns.text_pair_column:
+        run.config.check_pairs(str(run.path))
     if options.action in TASK_OF:
         run.check_pairs(bool(columns.text_pair_column))
         if columns.text_pair_column and not options.input:
@@ -208,7 +211,8 @@ def function_of(run: Any, action: str) -> Any:
 def warn(line: str | None) -> None:
     """A line for the person, kept out of the answers."""
     if line:
-        print(line, file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError):  # a terminal that is gone
+            print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

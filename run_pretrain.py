@@ -62,9 +62,9 @@ def main() -> None:
 
         prepared = prepare_together(corpus, checked, store_options, team, say)
         if distribution:
-            pretrain(flags.output_dir(), prepared, mlm, start, replicas)
-        else:
-            say("\n".join([*prepared.report.details(), outlook(prepared, mlm, start)]))
+            return pretrain(flags.output_dir(), prepared, mlm, start, replicas)
+        say("\n".join(prepared.report.details()))
+        say(outlook(prepared, mlm, start))
 
 
 def vocabulary_of(start: Path, options: Any) -> Any:
@@ -86,13 +86,13 @@ def outlook(prepared: Any, mlm: Any, start: Path | None) -> str:
     from loops.run_directory import read_run_config
     from pipelines.mlm_batches import num_windows, steps_an_epoch
 
-    num_windows(prepared.store.split("dev"), mlm)  # enough to evaluate on?
+    store, size = prepared.store, prepared.vocabulary.size
+    num_windows(store.split("dev"), mlm)  # enough to evaluate on?
     earlier = read_run_config(start) if start else None
-    config = flags.grown_config(earlier, prepared.vocabulary.size, mlm.seq_length)
-    shape = (mlm.batch_size, mlm.seq_length, mlm.num_predictions)
-    options = flags.training_options(1.0, num_train_steps=DEFAULT_STEPS)
-    epoch = steps_an_epoch(prepared.store.split("train"), mlm)
-    return estimate(config, shape, epoch, options.length)
+    config = flags.grown_config(earlier, size, mlm.seq_length)
+    shape = mlm.batch_size, mlm.seq_length, mlm.num_predictions
+    length = flags.training_options(1.0, num_train_steps=DEFAULT_STEPS).length
+    return estimate(config, shape, steps_an_epoch(store.split("train"), mlm), length)
 
 
 @stopping.deferred()

@@ -153,8 +153,9 @@ def guessed_labels(
 
 def check_output_dir(path: Path) -> None:
     """UserError unless the recipe can be made in `path`, or was begun there."""
-    from loops.files import check_writable
+    from loops.files import check_no_pattern, check_writable
 
+    check_no_pattern(path, "--output_dir=")
     if path.exists() and not path.is_dir():
         raise UserError(f"--output_dir={path}: is a file; name a directory")
     check_writable(path, "--output_dir")
@@ -210,10 +211,11 @@ def run(program: str, *arguments: str) -> None:
             child.send_signal(signal.SIGTERM)
     stopping.check()
     if child.returncode < 0:
-        name = signal.Signals(-child.returncode).name
+        out_of_memory = child.returncode == -signal.SIGKILL
+        reason = ", as a machine out of memory ends one" if out_of_memory else ""
         raise RunError(
-            f"{program} was ended by {name}, which is what a machine out of memory does; the "
-            "same command goes on"
+            f"{program} was ended by signal {-child.returncode}{reason}; the same command "
+            "goes on"
         )
     if child.returncode:
         sys.exit(child.returncode)

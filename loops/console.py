@@ -7,6 +7,7 @@ import contextlib
 import errno
 import io
 import os
+import stat
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -65,7 +66,9 @@ class _Hardened:
         try:
             yield
         except OSError as error:
-            if error.errno not in (errno.EPIPE, errno.EIO):
+            # EIO is a terminal that is gone, but of a file it is the disk's.
+            on_disk = stat.S_ISREG(os.fstat(self._stream.fileno()).st_mode)
+            if error.errno not in (errno.EPIPE, errno.EIO) or on_disk:
                 raise
             self.broken = True
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())

@@ -33,7 +33,7 @@ def write_whole(path: Path, data: bytes | str) -> None:
 
 def check_no_pattern(path: Path, flag: str = "") -> None:
     """UserError for a path that TensorFlow would take for several."""
-    for character in "*?[":
+    for character in "*?[\\":
         if character in str(path):
             raise UserError(
                 f"{flag}{path}: TensorFlow takes {character!r} in the name of a checkpoint for "

@@ -245,6 +245,7 @@ class Team:
         flushing = threading.Thread(target=sys.stdout.flush, daemon=True)
         flushing.start()
         flushing.join(BEAT)
-        print(f"{Path(sys.argv[0]).name}: {escaped(text)}", file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError):  # a terminal that is gone
+            print(f"{Path(sys.argv[0]).name}: {escaped(text)}", file=sys.stderr, flush=True)
         self._leave(code)
         raise SystemExit(code)  # where leaving is only pretended

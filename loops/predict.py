@@ -32,8 +32,10 @@ def _watched(batches: Iterable[Any], progress: Bar) -> Iterator[Any]:
     done = 0
     for batch in batches:
         yield batch
-        done += int(np.sum(batch.example_weights.numpy() > 0))
-        progress.update(done, {})
+        count = int(np.sum(batch.example_weights.numpy() > 0))
+        done += count
+        if count:  # the last line once, however many sentences without words come behind
+            progress.update(done, {})
 
 
 def as_line(probabilities: np.ndarray, names: Sequence[str], count: int) -> str:

@@ -43,7 +43,8 @@ def install() -> None:
 def handle_signals() -> None:
     """Part of `install`; again after TensorFlow has taken SIGTERM for itself."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup leaves SIGHUP
+        ignored = signal.getsignal(number) == signal.SIG_IGN
+        if number != signal.SIGHUP or not ignored:  # nohup ignores it
             signal.signal(number, _handle)
 
 

@@ -40,10 +40,10 @@ class TrainedRun:
                 f"{self.path}: was not fine-tuned for {task}; run_finetune.py does it"
             )
         if task and task != self.task:
-            able = [f"--{name}" for name, theirs in TASK_OF.items() if theirs == self.task]
+            (able,) = (name for name, theirs in TASK_OF.items() if theirs == self.task)
             raise UserError(
-                f"{self.path}: was fine-tuned for {self.task}; "
-                f"use {' or '.join([*able, '--embed'])}"
+                f"{self.path}: was fine-tuned for {self.task}; run_predict.py --{able} or "
+                "--embed is for it"
             )
         if action == "fill_mask" and not self.fills_masks:
             raise UserError(
@@ -52,8 +52,6 @@ class TrainedRun:
 
     def check_pairs(self, has_pairs: bool) -> None:
         """UserError if the run was fine-tuned on pairs and has single texts, or so."""
-        if has_pairs:
-            self.config.check_pairs(str(self.path))
         if self.reads_pairs and not has_pairs:
             raise UserError(
                 f"{self.path}: was trained on pairs of texts; give a file of pairs "

@@ -32,7 +32,8 @@ def masked_batch(text: str, tokenizer: Tokenizer, max_length: int) -> MlmBatch:
     ids = marked_ids(text, tokenizer)
     if len(ids) > max_length:
         raise UserError(
-            f"{text[:40]!r}...: has {len(ids)} tokens, the model takes {max_length}; shorten it"
+            f"{text[:40]!r}...: has {len(ids)} tokens, the model takes {max_length}; "
+            "shorten it, or give --max_seq_length"
         )
     return with_gaps(ids, tokenizer.vocabulary.mask_id)
 

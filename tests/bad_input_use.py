@@ -2,7 +2,7 @@
 
 import json
 
-from tests.bad_input_cases import START, VOCABULARY, Content, Files, named, row
+from tests.bad_input_cases import START, VOCABULARY, Content, Files, changed, named, row
 
 TRAINED = {"max_seq_length": 16, "truncation": "head"}
 RECORD = {"program": "finetune", "classification": TRAINED, "labels": ["x", "y"]}
@@ -13,6 +13,7 @@ CLASSIFIER: Files = {
 }
 PAIRS: Content = json.dumps({**RECORD, "text_pairs": True}).encode()
 FILES = ("--input={here}/in.txt", "--output={here}/out.csv")
+VECTORS = ("--input={here}/in.csv", "--output={here}/out.npy")
 
 
 def classify(name: str, *arguments: str, says: str | tuple[str, ...], **files: Content):
@@ -77,8 +78,19 @@ PREDICT_CASES = [
         in__csv=b"body\nx\n",
     ),
     classify("no columns", *FILES, "--text_column=label", says="--text_column=label: is a col"),
-    classify(
-        "a column to be", *FILES, "--text_column=predicted", says="predicted: is a column"
+    row(
+        "predict",
+        "a column to be",
+        CLASSIFIER,
+        ("--checkpoint={here}/start", "--regress", *FILES, "--text_column=predicted"),
+        "--text_column=predicted: is a column of the output",
+    ),
+    row(
+        "predict",
+        "pairs for one segment",
+        {**CLASSIFIER, "start/config.json": changed(type_vocab_size=1)},
+        ("--checkpoint={here}/start", "--embed", *VECTORS, "--text_pair_column=b"),
+        "start: has one segment, and pairs of texts need two",
     ),
     classify(
         "by a pretrained run",
@@ -89,13 +101,13 @@ PREDICT_CASES = [
     classify(
         "by a regression run",
         *FILES,
-        says="was fine-tuned for regression; use --regress or --embed",
+        says="was fine-tuned for regression; run_predict.py --regress or --embed is for it",
         start_of_run__json=b'{"program": "finetune", "task": "regression"}',
     ),
     classify(
         "by a run for tags",
         "x",
-        says="was fine-tuned for token_classification; use --tag or --embed",
+        says="was fine-tuned for token_classification; run_predict.py --tag or",
         start_of_run__json=b'{"program": "finetune", "task": "token_classification"}',
     ),
     classify("single texts of pairs", "x", says="trained on pairs", start_of_run__json=PAIRS),
@@ -122,7 +134,7 @@ PREDICT_CASES = [
         "numbers by a classifier",
         CLASSIFIER,
         ("--checkpoint={here}/start", "--regress", "x"),
-        "was fine-tuned for classification; use --classify or --embed",
+        "was fine-tuned for classification; run_predict.py --classify or --embed",
     ),
     row(
         "predict",

@@ -57,9 +57,8 @@ def options(steps: int | None = 40, runtime: RuntimeOptions | None = None, **mor
     of_training = {field.name for field in dataclasses.fields(TrainingOptions)}
     training = {name: more.pop(name) for name in of_training & set(more)}
     values = {"steps_per_loop": 5, "eval_steps": 20, "checkpoint_steps": 10, **more}
+    training = {"adamw": AdamWOptions(), "schedule": ScheduleOptions(0.01), **training}
     return TrainingOptions(
-        adamw=AdamWOptions(),
-        schedule=ScheduleOptions(0.01),
         length=LengthOptions(num_train_steps=steps)
         if steps
         else LengthOptions(max_minutes=0.001),

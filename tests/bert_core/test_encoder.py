@@ -219,8 +219,11 @@ def test_a_visible_token_changes_its_own_row_everywhere_and_no_other():
         before = after
 
 
-def test_every_place_of_dropout_has_its_own_seed_and_rate(monkeypatch):
-    config = small_config(hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.2)
+@pytest.mark.parametrize("window", [0, 4])
+def test_every_place_of_dropout_has_its_own_seed_and_rate(window, monkeypatch):
+    config = small_config(
+        hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.2, attention_window=window
+    )
     calls = []
 
     def spy(shape, rate, seed):

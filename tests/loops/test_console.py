@@ -1,5 +1,6 @@
 """Lines for a terminal, a log, a pipe nobody reads any more, a screen without umlauts."""
 
+import errno
 import io
 import os
 import subprocess
@@ -134,6 +135,15 @@ def test_a_terminal_that_is_gone() -> None:
         for _ in range(2):
             print("nobody reads this", file=screen, flush=True)
         assert screen.broken
+
+
+def test_a_disk_that_fails_is_no_terminal(tmp_path: Path) -> None:
+    class Failing(io.TextIOWrapper):
+        def write(self, text: str) -> int:
+            raise OSError(errno.EIO, "Input/output error")
+
+    with (tmp_path / "out.txt").open("wb") as file, pytest.raises(OSError, match="Input/out"):
+        console._Hardened(Failing(file)).write("a line")
 
 
 ASKS = """

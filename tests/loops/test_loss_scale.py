@@ -77,6 +77,24 @@ def test_an_overflow_is_skipped_and_recovered_from() -> None:
     assert later["loss_sum"][-1] < row["loss_sum"]
 
 
+def test_a_scale_moves_no_bit_of_an_update() -> None:
+    """float32, so that what the scale does is all that there could be to see."""
+    config = small_config(num_hidden_layers=1)
+    states, norms = [], []
+    for scale in (None, LossScale(start=2.0**10, doubled_after=2)):
+        state = TrainState(MaskedLanguageModel(config), AdamWOptions())
+        state.loss_scale = scale or state.loss_scale
+        batches = [random_mlm_batch(config, batch_size=3, seed=i) for i in range(5)]
+        fields = map(np.stack, zip(*batches, strict=True))
+        dataset = tf.data.Dataset.from_tensor_slices(type(batches[0])(*fields))
+        steps = TrainSteps(state, 0, False, 3)
+        norms.append(steps(iter(dataset), [1e-2] * 5)["gradient_norm"])
+        states.append([*state.model.variables, *state.optimizer.m, *state.optimizer.v])
+    np.testing.assert_array_equal(norms[0], norms[1])
+    for plain, scaled in zip(*states, strict=True):
+        np.testing.assert_array_equal(plain.numpy(), scaled.numpy())
+
+
 # ---- in a run ----
 
 

@@ -1,8 +1,10 @@
 """The warning comes on the plateau, and only there."""
 
+from types import SimpleNamespace
+
 import pytest
 
-from loops.plateau import plateau_warning
+from loops.plateau import PlateauWatch, plateau_warning
 
 ENTROPY, TOP_SHARE = 6.6, 0.05
 
@@ -36,6 +38,26 @@ def test_the_likely_causes_come_in_order(slopes: tuple[float, ...]) -> None:
     assert "\n" not in without
     beside = plateau_warning(6.6, 0.05, ENTROPY, TOP_SHARE, slopes, 1e-3, neighbours=(-1,))
     assert beside == with_locality
+
+
+def test_a_run_is_warned_once_when_it_should_have_left() -> None:
+    notes: list[str] = []
+    config = SimpleNamespace(alibi_slopes=(), neighbour_offsets=(-1, 1))
+    session = SimpleNamespace(
+        num_train_steps=100,
+        peak_rate=1e-3,
+        state=SimpleNamespace(model=SimpleNamespace(config=config)),
+        run=SimpleNamespace(recorded=dict),
+        recorder=SimpleNamespace(progress=SimpleNamespace(note=notes.append)),
+    )
+    statistics = SimpleNamespace(unigram_entropy=ENTROPY, most_frequent_share=TOP_SHARE)
+    watch = PlateauWatch(session, statistics)
+    said = []
+    for step in (20, 25, 50):
+        watch(step, {"loss": ENTROPY, "masked_accuracy": TOP_SHARE})
+        said.append(len(notes))
+    assert said == [0, 1, 1]
+    assert "locality" not in notes[0]
 
 
 def test_words_that_began_at_random_are_a_cause() -> None:

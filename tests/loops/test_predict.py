@@ -42,6 +42,15 @@ def test_too_many_rows_for_the_memory_name_the_flag_that_sets_them() -> None:
         Evaluator(model)([batch([1, 2, 3], fill=1)])
 
 
+def test_an_evaluation_is_the_mean_over_all_batches_by_weight() -> None:
+    model = tf.Module()
+    model.sums = lambda x: {
+        "loss": (tf.cast(tf.reduce_sum(x.input_ids), tf.float32), len(x.input_ids))
+    }
+    batches = [batch([3, 3]), batch([2, 2, 1, 1, 1, 1, 1, 1])]  # 6 of 2, then 10 of 8
+    assert Evaluator(model)(batches) == {"loss": pytest.approx(1.6)}
+
+
 def test_the_likeliest_classes_come_first() -> None:
     odds = np.array([0.25, 0.25, 0.5])
     assert as_line(odds, ["a", "b\nb", "c"], 2) == "c 0.500000, a 0.250000"

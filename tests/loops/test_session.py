@@ -57,6 +57,13 @@ def test_other_settings_are_refused_with_their_names(tmp_path: Path) -> None:
         open_session(own(tmp_path), changed)
 
 
+def test_micro_batches_stay_as_large_as_they_were(tmp_path: Path) -> None:
+    finished(tmp_path, micro_batch_size=2)
+    assert open_toy(tmp_path).steps.micro_batch_size == 2
+    with pytest.raises(UserError, match="micro_batch_size: 2 then, 1 now"):
+        open_toy(tmp_path, micro_batch_size=1)
+
+
 def test_what_changes_no_number_may_change(tmp_path: Path) -> None:
     finished(tmp_path)
     session = open_toy(tmp_path, max_to_keep=7, max_bad_steps=2)

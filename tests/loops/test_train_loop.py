@@ -1,5 +1,6 @@
 """The loop: what it logs and when, steps that are not finite, and going on after a stop."""
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -10,13 +11,18 @@ import tensorflow as tf
 
 from bert_core.adamw_options import AdamWOptions
 from bert_core.errors import RunError
+from bert_core.models import MaskedLanguageModel
+from bert_core.schedule import warmup_then_decay
 from loops import stopping
 from loops.checkpoints import marked_steps
 from loops.evaluate import Evaluator
+from loops.options import RuntimeOptions, ScheduleOptions
+from loops.plan import build
 from loops.profiler import Profiler
-from loops.train_loop import train
+from loops.train_loop import _means, train
 from loops.train_step import TrainState, TrainSteps
-from tests.toy import Linear, evaluate_with, make_batches, open_toy, weights
+from tests.small_bert import small_config
+from tests.toy import Linear, evaluate_with, make_batches, open_toy, options, plan, weights
 
 
 @pytest.fixture(autouse=True)
@@ -58,20 +64,47 @@ def test_the_steps_of_a_profile_are_whole_calls(tmp_path: Path) -> None:
     assert notes == [f"profile of steps 5 to 14 in {tmp_path / 'plugins' / 'profile'}"]
 
 
-def test_the_logged_loss_is_the_mean_of_the_window(tmp_path: Path) -> None:
-    session = open_toy(tmp_path, steps=5)
-    # Adam moves slowly enough that the first step's loss is exact.
-    first = next(iter(make_batches()(0, 1)))
-    total, weight = session.state.model.sums(first)["loss"]
-    window = session.steps(iter(make_batches()(0, 5)), [0.0] * 5)
-    assert window["loss_sum"][0] == pytest.approx(float(total))
-    assert window["loss_weight"][0] == float(weight)
-    session.state.step.assign(0)
-    session.state.optimizer.reset()
+def test_a_run_takes_and_logs_the_steps_that_its_settings_say(tmp_path: Path) -> None:
+    adamw = AdamWOptions(beta1=0.8, beta2=0.95, epsilon=1e-3, weight_decay=0.3, clip_norm=0.5)
+    schedule = ScheduleOptions(0.02, warmup_share=0.2, decay_power=2.0)
+    session = open_toy(tmp_path, steps=40, adamw=adamw, schedule=schedule)
     train(session, evaluate_with(session))
-    (line,) = [x for x in session.recorder.metrics.lines if x["split"] == "train"]
-    assert set(line) == {"split", "step", "loss", "accuracy", "gradient_norm", "learning_rate"}
-    assert line["accuracy"] == 1.0
+    rate = warmup_then_decay(0.02, num_steps=40, warmup_steps=8, power=2.0)
+    state = TrainState(Linear(), adamw)
+    steps = TrainSteps(state, 0, False, 4)
+    columns = steps(iter(make_batches()(0, 40)), [rate(step) for step in range(40)])
+    assert columns["gradient_norm"].min() < 0.5 < columns["gradient_norm"].max()
+    for of_run, of_steps in (
+        (session.state.model.w, state.model.w),
+        *zip(session.state.optimizer.m, state.optimizer.m, strict=True),
+        *zip(session.state.optimizer.v, state.optimizer.v, strict=True),
+    ):
+        np.testing.assert_array_equal(of_run.numpy(), of_steps.numpy())
+    lines = [x for x in session.recorder.metrics.lines if x["split"] == "train"]
+    for line, end in zip(lines, range(5, 45, 5), strict=True):
+        window = {name: column[end - 5 : end] for name, column in columns.items()}
+        assert line == {
+            "split": "train",
+            "step": end,
+            "loss": pytest.approx(window["loss_sum"].sum() / window["loss_weight"].sum()),
+            "accuracy": 1.0,
+            "gradient_norm": pytest.approx(window["gradient_norm"].mean()),
+            "learning_rate": rate(end - 1),
+        }
+
+
+def test_a_mean_is_by_weight() -> None:
+    window = {"loss_sum": [6, 10], "loss_weight": [2, 8], "gradient_norm": [1, 3]}
+    found = _means({name: np.array(column, np.float32) for name, column in window.items()})
+    assert found == {"loss": pytest.approx(1.6), "gradient_norm": 2.0}
+
+
+def test_a_plan_is_built_with_its_own_seed_and_way_of_computing() -> None:
+    model = MaskedLanguageModel(small_config())
+    training = options(runtime=RuntimeOptions(recompute=True))
+    _, steps = build(dataclasses.replace(plan(training), model=model, seed=3), None)
+    assert steps._seed == 3
+    assert model.encoder.recompute
 
 
 def test_a_finished_run_is_finished(tmp_path: Path) -> None:
