@@ -14,11 +14,11 @@ from bert_core.compute import product
 from bert_core.config import BertConfig
 from bert_core.layers import Initializer
 
-NUM_DETECTORS = 1024  # N here
+NUM_DETECTORS = 1024  # U
 
 
 class Detectors(tf.Module):
-    """relu of the largest of w . x over a text's tokens, for N rows w."""
+    """relu of the largest of w . x over a text's tokens, for U rows w."""
 
     compute_dtype = tf.float32  # of the product; see bert_core/compute.py
 
@@ -28,7 +28,7 @@ class Detectors(tf.Module):
         self.kernel = init.normal("kernel", [config.hidden_size, NUM_DETECTORS])
 
     def __call__(self, x: tf.Tensor, input_mask: tf.Tensor) -> tf.Tensor:
-        """[B, S, H] vectors, [B, S] mask, 1 for a token -> [B, N], 0 for a text of padding.
+        """[B, S, H] vectors, [B, S] mask, 1 for a token -> [B, U], 0 for a text of padding.
 
         There is no bias, so that padding, whose vectors are made 0, gives 0, the least that
         relu lets through.
@@ -38,9 +38,9 @@ class Detectors(tf.Module):
 
 
 def largest_products(x: tf.Tensor, kernel: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-    """max over S of x kernel: [B, S, H], [H, N] -> [B, N].
+    """max over S of x kernel: [B, S, H], [H, U] -> [B, U].
 
-    The gradient goes to one token a number, so it takes N rows of a text and no product of
+    The gradient goes to one token a number, so it takes U rows of a text and no product of
     all S of them.
     """
 
@@ -52,10 +52,10 @@ def largest_products(x: tf.Tensor, kernel: tf.Tensor, dtype: tf.DType) -> tf.Ten
         products = tf.reshape(products, [batch_size, seq_length, kernel.shape[1]])
 
         def gradient(d_largest: tf.Tensor) -> Any:
-            places = tf.argmax(products, axis=1, output_type=tf.int32)  # [B, N]
+            places = tf.argmax(products, axis=1, output_type=tf.int32)  # [B, U]
             places += tf.range(batch_size)[:, tf.newaxis] * seq_length
             weights = d_largest[:, :, tf.newaxis]
-            d_kernel = tf.reduce_sum(tf.gather(rows, places) * weights, axis=0)  # [N, H]
+            d_kernel = tf.reduce_sum(tf.gather(rows, places) * weights, axis=0)  # [U, H]
             d_rows = tf.math.unsorted_segment_sum(
                 tf.transpose(kernel) * weights, places, batch_size * seq_length
             )

@@ -64,7 +64,7 @@ class DetectorPooler(tf.Module):
         self.width = config.hidden_size + self.detectors.width
 
     def __call__(self, x: tf.Tensor, input_mask: tf.Tensor) -> tf.Tensor:
-        """[B * S, H] -> [B, H + N]."""
+        """[B * S, H] -> [B, H + U]."""
         found = self.detectors(_rows(x, input_mask), input_mask)
         return tf.concat([self._mean(x, input_mask), found], axis=1)
 

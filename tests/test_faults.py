@@ -147,6 +147,19 @@ def test_a_rate_at_which_training_explodes(
     assert f"To skip it: python run_pretrain.py --flagfile={run}/flags.txt" in line
 
 
+LOWERS = """
+from pipelines.words import clean_text
+print(clean_text(["I TITLE \u0130"], lower_case=True).numpy()[0].decode())
+"""
+
+
+def test_turkish_does_not_change_capitals(zygote: Zygote, tmp_path: Path) -> None:
+    """ICU would make a dotless i of "I" there, which no vocabulary here has."""
+    (tmp_path / "lowers.py").write_text(LOWERS)
+    ended = zygote.run(str(tmp_path / "lowers.py"), LC_ALL="tr_TR.UTF-8")
+    assert ended.output.endswith("i title i\n")
+
+
 def test_locale_c_and_a_reader_that_leaves(data: Path, untouched: Runs, tmp_path: Path) -> None:
     """As in `LC_ALL=C python run_pretrain.py ... | head -n 1`, with a path in German."""
     run = tmp_path / "L\u00e4ufe"

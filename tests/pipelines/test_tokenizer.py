@@ -1,8 +1,5 @@
 """Tokenisation against a slow transcription of google-research/bert's tokenization.py."""
 
-import os
-import subprocess
-import sys
 import unicodedata
 from pathlib import Path
 
@@ -15,7 +12,6 @@ from hypothesis import strategies as st
 from bert_core.errors import UserError
 from pipelines.tokenizer import Tokenizer
 from pipelines.vocabulary import SPECIAL_TOKENS, Vocabulary
-from tests.programs import ROOT
 
 _LETTERS = [chr(c) for c in range(33, 127)] + list("éüßñœøıабвгд中文字日本語カナ한국…“”½™№ﬁ²")
 _PIECES = ["the", "un", "##aff", "##able", "mask", "MASK", "##ing", "play", "don", "##", "an"]
@@ -149,25 +145,6 @@ def test_same_ids_in_a_dataset_and_in_a_saved_model(tmp_path: Path) -> None:
     module.encode = tf.function(tokenizer, input_signature=[tf.TensorSpec([None], tf.string)])
     tf.saved_model.save(module, str(tmp_path / "model"))
     assert tf.saved_model.load(str(tmp_path / "model")).encode(texts).to_list() == expected
-
-
-LOWERS = """
-from pipelines.words import clean_text
-print(clean_text(["I TITLE \u0130"], lower_case=True).numpy()[0].decode())
-"""
-
-
-def test_turkish_does_not_change_capitals() -> None:
-    """ICU would make a dotless i of "I" there, which no vocabulary here has."""
-    ended = subprocess.run(
-        [sys.executable, "-c", LOWERS],
-        cwd=ROOT,
-        env={**os.environ, "LC_ALL": "tr_TR.UTF-8", "PYTHONUTF8": "1"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert ended.stdout == "i title i\n"
 
 
 def test_an_unusable_token_is_a_user_error() -> None:
