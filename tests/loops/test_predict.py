@@ -45,7 +45,10 @@ def test_too_many_rows_for_the_memory_name_the_flag_that_sets_them() -> None:
 def test_an_evaluation_is_the_mean_over_all_batches_by_weight() -> None:
     model = tf.Module()
     model.sums = lambda x: {
-        "loss": (tf.cast(tf.reduce_sum(x.input_ids), tf.float32), len(x.input_ids))
+        "loss": (
+            tf.cast(tf.reduce_sum(x.input_ids), tf.float32),
+            tf.reduce_sum(x.example_weights),
+        )
     }
     batches = [batch([3, 3]), batch([2, 2, 1, 1, 1, 1, 1, 1])]  # 6 of 2, then 10 of 8
     assert Evaluator(model)(batches) == {"loss": pytest.approx(1.6)}
