@@ -1,7 +1,7 @@
 """Every command-line flag, grouped by what it is about, and the way programs start.
 
 A program calls `launch(main, ...groups)`. Each group is a function that defines
-flags; each `*_options()` function reads them into the frozen dataclass of the room
+flags; each `*_options()` function reads them into the frozen dataclass of the package
 that uses them. Nothing here imports TensorFlow, so `--help` and a wrong flag answer
 at once.
 """
@@ -54,7 +54,7 @@ def launch(
 ) -> None:
     """Defines the groups, parses the command line and runs `main()`.
 
-    With `takes_texts`, what is no flag is a text to work on, or behind `--` for Beam.
+    With `takes_texts`, other arguments are kept: texts, or Beam's options after `--`.
 
     A mistake of the user's, in flags or later, is one line on stderr and exit
     code 2; a disk or a memory that is full, 1; a signal, 129, 130 or 143. `--help` prints
@@ -279,8 +279,8 @@ def beam_options() -> tuple[str, str, list[str]]:
 @group
 def model_flags() -> None:
     """The model to train from scratch:"""
-    names = ", ".join(bert_config.PRESETS)
-    flags.DEFINE_string("model", "tiny", f"One of Google's published shapes: {names}.")
+    shapes = ", ".join(f"{name} L{n} H{h}" for name, (n, h) in bert_config.PRESETS.items())
+    flags.DEFINE_string("model", "tiny", f"One of Google's published shapes: {shapes}.")
     flags.DEFINE_string("model_config", None, "A JSON file of BertConfig fields instead.")
     flags.DEFINE_string(
         "locality",
@@ -766,7 +766,7 @@ def predict_flags() -> None:
     flags.DEFINE_bool("classify", False, "Classes of texts, by a fine-tuned run.")
     flags.DEFINE_bool("regress", False, "Numbers for texts, by a run of --task=regression.")
     flags.DEFINE_bool(
-        "tag", False, "Tags of words that blanks part, by one of --task=token_classification."
+        "tag", False, "Tags of space-separated words, by a run of --task=token_classification."
     )
     flags.DEFINE_bool("embed", False, "Sentence vectors: means of the last layer.")
     flags.DEFINE_string("input", None, "Texts: .txt, .jsonl, .csv or .tsv, optionally .gz.")

@@ -119,7 +119,7 @@ def tag_file(run: Any, vocabulary: Any, options: Any, reading: Any, examples: An
 
     sentences = [words_in(example.text) for example in examples]
     if not any(sentences):
-        raise UserError(f"{options.input}: holds no words; blanks part them")
+        raise UserError(f"{options.input}: holds no words; put spaces between them")
     pieces = tagging.tokenize_words(sentences, Tokenizer(vocabulary), reading)
     warn(run.truncation_warning(pieces.texts.num_truncated, reading.max_seq_length))
     batches, order = evaluation_batches(

@@ -85,9 +85,9 @@ def attention(
     key, value: [B, N, S, D].
     kept: bool [B, N, Q, S], or None for all. Bias and kept have no gradient.
     dtype: of the products; all between them is float32.
-    The others' reads arrays [B, N, Q, S] fewer times than TensorFlow's own: what the
-    gradient of softmax subtracts, each row's sum of probability times its gradient, is
-    the context times its gradient (Dao et al. 2022, https://arxiv.org/abs/2205.14135,
+    Its gradient reads arrays [B, N, Q, S] fewer times than TensorFlow's: what the gradient
+    of softmax subtracts, each row's sum of probability times its gradient, is the context
+    times its gradient (Dao et al. 2022, https://arxiv.org/abs/2205.14135,
     appendix B.2).
     """
 

@@ -3,7 +3,7 @@
 Letters for shapes, everywhere in the project:
   B batch, S sequence, H hidden, N heads, D head size, F feed-forward,
   V vocabulary, P predictions (masked positions a sequence), C classes, U detectors,
-  Q positions that something is wanted of (S, P or 1).
+  Q positions whose result is wanted (S, P or 1), M rows of a flat array (B * S or B * Q).
 """
 
 from typing import Any, NamedTuple

@@ -15,7 +15,7 @@ def product(
     transpose_a: bool = False,
     transpose_b: bool = False,
 ) -> tf.Tensor:
-    """The matrix product a b, computed in `dtype`, as float32; so are its gradients'."""
+    """a b as float32, both factors cast to `dtype` first; its gradients' likewise."""
     y = tf.matmul(tf.cast(a, dtype), tf.cast(b, dtype), transpose_a, transpose_b)
     return tf.cast(y, tf.float32)
 

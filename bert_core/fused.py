@@ -17,7 +17,7 @@ COMPILED = sys.platform != "darwin"
 
 
 def fused(expression: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
-    """`expression` of tensors, compiled where that pays; for use where no tape looks on.
+    """`expression` of tensors, compiled where that pays; for use in tf.custom_gradient.
 
     (A tape would make it write all that is between, for the gradient.)
     """

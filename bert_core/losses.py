@@ -16,7 +16,7 @@ def cross_entropy(
 ) -> tuple[Pair, Pair]:
     """Weighted -log softmax(logits)[label], in nats, and the share of right answers.
 
-    logits: [M, K] float32; labels: [M] int32; weights: [M] float32.
+    logits: [M, C] float32; labels: [M] int32; weights: [M] float32.
     Returns loss and accuracy. A tie counts as right.
     """
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)  # [M]

@@ -1,6 +1,6 @@
 """The models: encoder and head, with the loss of their batches.
 
-Every model has `sums(batch, seed) -> Sums`; that is all a training loop knows of it.
+Every model has `sums(batch, seed) -> Sums`; that is all a training step knows of it.
 """
 
 import tensorflow as tf

@@ -36,7 +36,7 @@ class Plan:
 
 
 def build(plan: Plan, micro_batch_size: int | None) -> tuple[TrainState, TrainSteps]:
-    """What is trained, and how; `micro_batch_size` comes before what the flag says."""
+    """What is trained, and how; a `micro_batch_size` given here overrides the flag."""
     options, runtime, replicas = plan.training, plan.training.runtime, plan.replicas
     set_compute(plan.model, runtime.precision, runtime.recompute)
     with replicas.scope():

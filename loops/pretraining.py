@@ -1,4 +1,4 @@
-"""What is left of a pretraining run when all steps are done."""
+"""The end of a pretraining run: curves, the last dev figures, what to type next."""
 
 from loops import pictures
 from loops.metrics_log import last_of

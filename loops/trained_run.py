@@ -51,7 +51,7 @@ class TrainedRun:
             )
 
     def check_pairs(self, has_pairs: bool) -> None:
-        """UserError if the run was fine-tuned on pairs and has single texts, or so."""
+        """UserError unless texts are single or pairs, as in the run's fine-tuning."""
         if self.reads_pairs and not has_pairs:
             raise UserError(
                 f"{self.path}: was trained on pairs of texts; give a file of pairs "

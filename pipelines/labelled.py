@@ -61,9 +61,9 @@ def read_labelled(
     """Reads files["train"], and those of "guessed", "dev" and "test" that are not None.
 
     Without a dev file, a share of the training file is set aside, the same in every
-    run whatever its seed. Guessed labels are learned, but never decide: the labels there
-    are come from the training file, and a text of any other split is not learned with a
-    guess. Raises UserError for whatever is wrong with a file.
+    run whatever its seed. Guessed labels are for training only: the set of labels is the
+    training file's, and a guess for a text that any other split holds is dropped.
+    Raises UserError for whatever is wrong with a file.
     """
     splits = {
         name: task_class.read(path, guess_columns(columns) if name == "guessed" else columns)

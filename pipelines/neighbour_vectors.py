@@ -1,8 +1,8 @@
 """Where tables of neighbours can begin: what stands beside each token, by counting.
 
-The row of "of" in the table of the token before is the mean of the words that follow "of",
-those first that do so more often than chance: the masked token behind it then begins near
-what it is likely to be (bert_core/neighbours.py).
+In the table of the token before, the row of "of" is a mean of the words that follow "of",
+weighted by how far above chance they do: the masked token after it starts near its likely
+words (bert_core/neighbours.py).
 """
 
 import numpy as np

@@ -39,7 +39,7 @@ class SplitStatistics:
 
 
 class TokenStream:
-    """One split as an endless-looking array of ids, across its shards."""
+    """One split as one array of ids, across its shards."""
 
     def __init__(
         self, name: str, shards: list[np.ndarray], statistics: SplitStatistics

@@ -23,7 +23,7 @@ COUNTS_AT_A_TIME = 2**18  # as many as a core keeps near
 def word_vectors(
     stream: TokenStream, vocab_size: int, hidden_size: int, sep_id: int, seed: int
 ) -> np.ndarray:
-    """[V, H] float32; 0 for a token whose company says nothing, one not in the stream, say.
+    """[V, H] float32; 0 for a token without informative neighbours, or not in the stream.
 
     stream: ids below V, each document closed by `sep_id`. seed: of the factorisation's start.
     A pure function of its arguments but for rounding.
