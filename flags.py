@@ -564,6 +564,8 @@ def check_finetuning_flags(pools: bool) -> None:
     """UserError for what cannot be, whatever the start and the files hold."""
     if not reads_dataset():
         labelled_files()
+    if FLAGS.task == "regression" and FLAGS.guessed_file:
+        raise UserError("--guessed_file: holds classes, --task=regression learns numbers")
     positions = max(512, FLAGS.max_seq_length)
     any_start = bert_config.BertConfig(vocab_size=8192, max_position_embeddings=positions)
     finetuning_config(any_start, "mean", pools)

@@ -24,10 +24,10 @@ def main() -> None:
     from loops.trained_run import read_trained_run
 
     run = read_trained_run(checkpoint)
-    if run.task == "token_classification":
+    if run.task not in (None, "classification", "regression"):
         raise UserError(
-            f"{checkpoint}: tags words, and what is exported reads whole texts; "
-            "run_predict.py --tag does it"
+            f"{checkpoint}: was fine-tuned for {run.task}, and what is exported classifies "
+            "texts, gives numbers for them, fills in masks or makes vectors"
         )
     length = run.sequence_length(flags.FLAGS.max_seq_length)
     reading = flags.reading_options(length, run.truncation)

@@ -50,7 +50,7 @@ def main() -> None:
     from loops import peers, run_directory, startup
 
     paths = [output_dir / f"seed-{flags.FLAGS.seed + i}" for i in range(num_seeds)]
-    paths = [output_dir] if num_seeds == 1 else paths
+    paths = [output_dir] if num_seeds == 1 and not paths[0].exists() else paths
     config = flags.finetuning_config(
         run_directory.read_run_config(start), run_directory.trained_pooling(start), task.pools
     )
@@ -142,8 +142,8 @@ def finetune(
     return report(session, scorer, vocabulary, data, seed)
 
 
-def model_and_source(config: Any, start: Path, labels: Any, seed: int) -> tuple[Any, str]:
-    """The model, and the checkpoint its weights are from."""
+def model_and_source(config: Any, start: Path, labels: Any, seed: int) -> tuple[Any, Any]:
+    """The model, and what is recorded of where its weights are from."""
     from bert_core import models
     from loops.finetuning import same_outputs
     from loops.warm_start import load_run
@@ -151,14 +151,14 @@ def model_and_source(config: Any, start: Path, labels: Any, seed: int) -> tuple[
     model = getattr(models, TASKS[flags.FLAGS.task][1])(config, len(labels), seed)
     if flags.FLAGS.from_scratch:
         print(f"random weights in the shape of {start}")
-        return model, "random"
+        return model, {"init_checkpoint": "random"}
     same = same_outputs(start, flags.FLAGS.task, labels, config.pooling)
     loaded = load_run(model, start, left=() if same else ("output/",))
     print("\n".join([f"weights only from {loaded.where}:", *loaded.lines()]))
-    return model, str(loaded.where)
+    return model, loaded.source
 
 
-def plan(model: Any, source: str, vocabulary: Any, data: Any, seed: int, replicas: Any) -> Any:
+def plan(model: Any, source: Any, vocabulary: Any, data: Any, seed: int, replicas: Any) -> Any:
     """The model, its batches, and what is recorded of them."""
     from bert_core.schedule import finetuning_peak
     from loops.plan import Plan
@@ -189,7 +189,7 @@ def plan(model: Any, source: str, vocabulary: Any, data: Any, seed: int, replica
             "task": flags.FLAGS.task,
             "model": dataclasses.asdict(model.config),
             "classification": dataclasses.asdict(options),
-            "init_checkpoint": source,
+            **source,
             "vocabulary": vocabulary.sha256,
             **task.record,
             "text_pairs": train.texts.second is not None,

@@ -119,8 +119,8 @@ def pretrain(
     report(session, prepared.store.split("train").statistics.unigram_entropy)
 
 
-def model_and_source(vocabulary: Any, mlm: Any, start: Path | None) -> tuple[Any, str | None]:
-    """The model, new or with the weights of `start`, and the checkpoint they are from."""
+def model_and_source(vocabulary: Any, mlm: Any, start: Path | None) -> tuple[Any, Any]:
+    """The model, new or with the weights of `start`, and what is recorded of these."""
     from bert_core.models import MaskedLanguageModel
     from loops.run_directory import read_record, read_run_config
     from loops.warm_start import load_run
@@ -131,7 +131,7 @@ def model_and_source(vocabulary: Any, mlm: Any, start: Path | None) -> tuple[Any
     config = flags.grown_config(earlier, vocabulary.size, mlm.seq_length)
     model = MaskedLanguageModel(config, mlm.seed)
     if start is None or earlier is None:
-        return model, None
+        return model, {"init_checkpoint": None}
     loaded = load_run(model, start, may_grow=GROWING)
     say("\n".join([f"weights only from {loaded.where}:", *loaded.lines()]))
     positions = earlier.max_position_embeddings
@@ -141,7 +141,7 @@ def model_and_source(vocabulary: Any, mlm: Any, start: Path | None) -> tuple[Any
     if vocabulary.size > earlier.vocab_size:
         encode = Tokenizer(vocabulary).encode
         say("\n".join(extension_lines(vocabulary, earlier.vocab_size, encode)))
-    return model, str(loaded.where)
+    return model, loaded.source
 
 
 def begin_words(model: Any, prepared: Any, seed: int) -> None:
@@ -186,7 +186,7 @@ def plan(prepared: Any, mlm: Any, start: Path | None, replicas: Any) -> Any:
             "program": "pretrain",
             "model": dataclasses.asdict(model.config),
             "mlm": dataclasses.asdict(mlm),
-            "init_checkpoint": source,
+            **source,
             **({} if start else {"word_init": flags.word_init(model.config.hidden_size)}),
             "vocabulary": vocabulary.sha256,
             "corpus": prepared.fingerprint,

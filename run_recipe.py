@@ -52,8 +52,13 @@ def main() -> None:
     ]
     if options.budget:
         run(*pretrain, "--prepare_only")
-        left = options.budget.pretraining_minutes((time.monotonic() - started) / 60)
-        pretrain.append(f"--max_minutes={recorded_minutes(pretrained) or round(left, 2)}")
+        minutes = recorded_minutes(pretrained)
+        if minutes is None:
+            gone = (time.monotonic() - started) / 60
+            minutes = round(options.budget.pretraining_minutes(gone), 2)
+        else:
+            print(f"pretraining keeps the {minutes:g} minutes that it was begun with")
+        pretrain.append(f"--max_minutes={minutes}")
     run(*pretrain, f"--output_dir={pretrained}")
     finetuned = classifiers(options, data, pretrained, "finetune")
     scratch = classifiers(options, data, pretrained, "from_scratch", "--from_scratch")
@@ -116,11 +121,13 @@ def check_data(options: RecipeOptions, data: Path) -> None:
 
 def classify_command(data: Path, pretrained: Path, told: Sequence[str]) -> list[str]:
     """The program that fine-tunes, on which files, and what else it is told."""
+    dev = data / "validation.jsonl"
     return [
         "run_finetune.py",
         f"--init_checkpoint={pretrained}",
         f"--train_file={data / 'train.jsonl'}",
         f"--test_file={data / 'test.jsonl'}",
+        *([f"--dev_file={dev}"] if dev.exists() else []),
         *told,
     ]
 
@@ -133,20 +140,24 @@ def guessed_labels(
     told: the flags that those runs were fine-tuned with.
     """
     teachers = runs_of(finetuned)[: options.num_teachers]
-    guesses = [x.with_name(f"guessed_{x.name}.jsonl") for x in teachers]
+    guesses = [x / "guessed.jsonl" for x in teachers]  # to go where they go
     for teacher, guessed in zip(teachers, guesses, strict=True):
         if not guessed.exists():
             texts = (f"--input={data / 'unlabelled.txt'}", f"--output={guessed}")
             run("run_predict.py", f"--checkpoint={teacher}", "--classify", *texts)
     if not options.second_opinion:
         return guesses[0]
-    agreed = finetuned.with_name(f"agreed_{finetuned.name}_{len(guesses)}.jsonl")
+    agreed = finetuned / f"agreed_{len(guesses)}.jsonl"
+    if agreed.exists() and any(x.stat().st_mtime > agreed.stat().st_mtime for x in guesses):
+        agreed.unlink()
     if not agreed.exists():
         files = (
             f"--train_file={data / 'train.jsonl'}",
             *(f"--guessed_file={x}" for x in guesses),
         )
         share = [x for x in told if x.startswith("--dev_share=")]
+        if any(x.startswith("--dev_file=") for x in classify_command(data, finetuned, told)):
+            share = ["--dev_share=0"]
         run("run_second_opinion.py", *files, *share, f"--output={agreed}")
     return agreed
 

@@ -20,6 +20,13 @@ class Confusion(NamedTuple):
 Answers = list[tuple[str, str]]  # (label, prediction) as they stand in the file
 
 
+def has_pairs(path: Path) -> bool:
+    """Whether a file is by one of the tasks here, whose columns `read_answers` knows."""
+    with path.open("rb") as file:
+        header = file.readline(2**16).rstrip(b"\n").split(b"\t")
+    return b"predicted" in header and (b"label" in header or b"target" in header)
+
+
 def read_answers(path: Path) -> tuple[str, Answers]:
     """("label" or "target", the pairs); UserError for what is no such file."""
     try:

@@ -130,6 +130,13 @@ def latest_whole(directory: Path) -> Path:
     )
 
 
+def digest(prefix: Path) -> str:
+    """Of a whole checkpoint's files, by its marker: another content is another digest."""
+    entries = json.loads(prefix.with_name(f"{prefix.name}.json").read_bytes())["files"]
+    hashes = sorted(entry["sha256"] for entry in entries.values())
+    return hashlib.sha256(" ".join(hashes).encode()).hexdigest()[:16]
+
+
 def marked_steps(directory: Path) -> list[int]:
     """The steps that have a marker, ascending."""
     names = [

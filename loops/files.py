@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,7 +60,7 @@ def check_new_file(path: Path, flag: str) -> None:
     """UserError, naming the flag, unless `path` is absent and can be written."""
     if path.exists():
         raise UserError(f"{flag}={path}: is there already; name a new file")
-    beside = _partial(path)
+    beside = partial_of(path)
     try:
         beside.touch(exist_ok=False)
         beside.unlink()
@@ -70,7 +71,7 @@ def check_new_file(path: Path, flag: str) -> None:
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """Yields a file beside `path` to fill; syncs and renames it when all went well."""
-    beside = _partial(path)
+    beside = partial_of(path)
     try:
         with naming(beside), beside.open("xb") as file:
             yield file
@@ -82,8 +83,10 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         beside.unlink(missing_ok=True)
 
 
-def _partial(path: Path) -> Path:
-    return path.with_name(f"{path.name}.partial-{os.getpid()}")
+def partial_of(path: Path) -> Path:
+    """Where `path` stands until it is whole."""
+    # Not of the process's id: in a container that is the same at every start.
+    return path.with_name(f"{path.name}.partial-{secrets.token_hex(4)}")
 
 
 @contextlib.contextmanager

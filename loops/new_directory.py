@@ -1,13 +1,12 @@
 """A directory that is whole or absent. No TensorFlow here."""
 
 import contextlib
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from bert_core.errors import UserError
-from loops.files import check_no_pattern, check_writable, naming, sync
+from loops.files import check_no_pattern, check_writable, naming, partial_of, sync
 
 
 def check_new(path: Path, flag: str) -> None:
@@ -29,7 +28,7 @@ def new_directory(path: Path) -> Iterator[Path]:
     Raises OSError when the disk does not take it, or `path` was filled meanwhile.
     """
     # Beside the target, as a rename cannot cross file systems.
-    partial = path.with_name(f"{path.name}.partial-{os.getpid()}")
+    partial = partial_of(path)
     with naming(partial):
         partial.mkdir(parents=True)
     try:

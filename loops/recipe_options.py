@@ -33,7 +33,8 @@ class Budget:
         if left <= 0:
             raise UserError(
                 f"--minutes={self.minutes}: preparing took {gone:.1f} of them, which leaves "
-                "nothing for pretraining; give more"
+                "nothing for pretraining; give more, or the same command again, which finds "
+                "it prepared"
             )
         return left
 
@@ -62,6 +63,10 @@ class RecipeOptions:
     num_teachers: int = 1  # models that guess labels with it
 
     def __post_init__(self) -> None:
+        for flag in (*self.finetune, *self.student):
+            name, _, value = flag.partition("=")
+            if name == "--task" and value != "classification":
+                raise UserError(f"--finetune={flag[2:]}: a recipe is for classes alone")
         if self.num_teachers < 1:
             raise UserError(f"--num_teachers={self.num_teachers}: must be at least 1")
         if self.num_teachers > 1 and not self.second_opinion:

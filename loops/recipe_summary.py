@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from loops.metrics_log import last_of
+from loops.metrics_log import last_of, read_metrics
 from loops.run_directory import read_record
 
 LEARNED = ("", ", with guessed labels as well")  # by the runs of a recipe's classifiers
@@ -33,6 +33,9 @@ def runs_of(directory: Path) -> list[Path]:
 
 def test_accuracies(directory: Path) -> str:
     """The test accuracy; of several seeds the mean, then each."""
-    values = [last_of(x / "metrics.jsonl", "test")["accuracy"] for x in runs_of(directory)]
+    logs = [x / "metrics.jsonl" for x in runs_of(directory)]
+    # Of a run that was stopped, and that fewer seeds do not want any more, there is none.
+    ended = [x for x in logs if any(line["split"] == "test" for line in read_metrics(x))]
+    values = [last_of(x, "test")["accuracy"] for x in ended]
     mean = f"{sum(values) / len(values):.4f}"
     return mean if len(values) == 1 else f"{mean} ({', '.join(f'{x:.4f}' for x in values)})"

@@ -111,8 +111,9 @@ class RunDirectory:
         some and `allow_drift` is false. The step count, once fixed, is not compared.
         """
         now = flat(json.loads(json.dumps(values)))  # a tuple comes back as a list
-        # How much an evaluation reads was not recorded, whatever it was.
-        before = {**_BEFORE_RECORDED, "eval_sequences": now.get("eval_sequences")}
+        # How much an evaluation reads was not recorded, nor which weights a path led to.
+        unknown = {name: now.get(name) for name in ("eval_sequences", "init_sha256")}
+        before = {**_BEFORE_RECORDED, **unknown}
         recorded = {k: v for k, v in before.items() if k in now}
         recorded |= flat(self.recorded())
         then = {k: v for k, v in recorded.items() if k not in _RESULTS}

@@ -40,10 +40,10 @@ class TrainedRun:
                 f"{self.path}: was not fine-tuned for {task}; run_finetune.py does it"
             )
         if task and task != self.task:
-            (able,) = (name for name, theirs in TASK_OF.items() if theirs == self.task)
+            able = [f"--{name}" for name, theirs in TASK_OF.items() if theirs == self.task]
             raise UserError(
-                f"{self.path}: was fine-tuned for {self.task}; run_predict.py --{able} or "
-                "--embed is for it"
+                f"{self.path}: was fine-tuned for {self.task}; run_predict.py "
+                f"{' or '.join([*able, '--embed'])} is for it"
             )
         if action == "fill_mask" and not self.fills_masks:
             raise UserError(
@@ -95,7 +95,7 @@ def read_trained_run(path: Path) -> TrainedRun:
     record = run_directory.read_record(path)
     program, pairs = record.get("program"), record.get("text_pairs")
     task = record.get("task", "classification" if record.get("labels") else None)
-    task = task if task in TASK_OF.values() else None
+    task = task if isinstance(task, str) else None
     names = {"classification": "labels", "token_classification": "tags"}.get(task or "")
     labels = record.get(names, []) if names else []
     if not isinstance(labels, list) or not all(isinstance(x, str) for x in labels):

@@ -11,7 +11,7 @@ import tensorflow as tf
 from bert_core.errors import UserError
 from bert_core.names import named_variables
 from loops.checkpoint_reader import read_variables
-from loops.checkpoints import latest_whole
+from loops.checkpoints import digest, latest_whole
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +23,11 @@ class LoadReport:
     fresh: list[str]  # in the model, not in the checkpoint
     ignored: list[str]  # in the checkpoint, not in the model
     grown: dict[str, tuple[int, int]]  # with more rows here: how many are loaded, and fresh
+
+    @property
+    def source(self) -> dict[str, str]:
+        """What a run records of where its weights are from."""
+        return {"init_checkpoint": str(self.where), "init_sha256": digest(self.where)}
 
     def lines(self) -> list[str]:
         """One line a kind; the few names that matter are spelled out."""

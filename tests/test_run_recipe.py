@@ -133,12 +133,13 @@ def test_what_fine_tunings_are_told_is_looked_at_before_all_else(
 
 
 def test_a_recipe_taken_up_again_keeps_its_minutes(
-    output_dir: Path, monkeypatch: pytest.MonkeyPatch
+    output_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     leave(output_dir / "runs" / "pretrain", {"max_minutes": "40"})
     programs = Programs(monkeypatch, Budget(60.0, 12.0, 0.0))
     run_recipe.main()
     assert "--max_minutes=40.0" in programs.named("run_pretrain.py")[1]
+    assert "pretraining keeps the 40 minutes that it was begun with" in capsys.readouterr().out
 
 
 def test_a_student_learns_what_its_teacher_guesses(
@@ -153,7 +154,7 @@ def test_a_student_learns_what_its_teacher_guesses(
         ("finetune", teacher, student, guesses[0]),
         ("from_scratch", random_teacher, random_student, guesses[1]),
     ):
-        guessed = runs / f"guessed_{name}.jsonl"
+        guessed = runs / name / "guessed.jsonl"
         assert f"--checkpoint={runs / name}" in guess
         assert f"--input={output_dir / 'data' / 'unlabelled.txt'}" in guess
         assert f"--output={guessed}" in guess
@@ -191,10 +192,10 @@ def test_a_second_opinion_is_asked_of_each_teachers_guesses(
     for name, opinion, student in zip(
         ("finetune", "from_scratch"), opinions, students, strict=True
     ):
-        agreed = runs / f"agreed_{name}_1.jsonl"
+        agreed = runs / name / "agreed_1.jsonl"
         assert set(opinion) == {
             f"--train_file={output_dir / 'data' / 'train.jsonl'}",
-            f"--guessed_file={runs / f'guessed_{name}.jsonl'}",
+            f"--guessed_file={runs / name / 'guessed.jsonl'}",
             f"--output={agreed}",
         }
         assert f"--guessed_file={agreed}" in student
@@ -202,6 +203,28 @@ def test_a_second_opinion_is_asked_of_each_teachers_guesses(
     again = Programs(monkeypatch, None, student=("--c=3",), second_opinion=True)
     run_recipe.main()
     assert not again.named("run_second_opinion.py")
+    # Of teachers that were trained anew, all is.
+    shutil.rmtree(runs / "finetune")
+    again = Programs(monkeypatch, None, student=("--c=3",), second_opinion=True)
+    run_recipe.main()
+    assert f"--output={runs / 'finetune' / 'guessed.jsonl'}" in again.named("run_predict.py")[0]
+    assert len(again.named("run_second_opinion.py")) == 1
+
+
+def test_an_official_validation_split_is_dev(
+    output_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = Programs(monkeypatch, None, student=("--c=3",), second_opinion=True)
+    programs.prepared.append("validation.jsonl")
+    run_recipe.main()
+    dev = f"--dev_file={output_dir / 'data' / 'validation.jsonl'}"
+    assert all(dev in call for call in programs.named("run_finetune.py"))
+    assert all("--dev_share=0" in call for call in programs.named("run_second_opinion.py"))
+
+
+def test_a_recipe_is_for_classes() -> None:
+    with pytest.raises(UserError, match="--finetune=task=regression: a recipe is for classes"):
+        RecipeOptions((), ("--task=regression",), (), (), None)
 
 
 def test_teachers_share_their_minutes_and_guess_together(
@@ -217,11 +240,11 @@ def test_teachers_share_their_minutes_and_guess_together(
     names = [f"seed-{i}" for i in range(3)]
     for name, guess in zip(names, programs.named("run_predict.py"), strict=False):
         assert f"--checkpoint={first / name}" in guess
-        assert f"--output={first / f'guessed_{name}.jsonl'}" in guess
+        assert f"--output={first / name / 'guessed.jsonl'}" in guess
     opinion = programs.named("run_second_opinion.py")[0]
     given = [x for x in opinion if x.startswith("--guessed_file=")]
-    assert given == [f"--guessed_file={first / f'guessed_{name}.jsonl'}" for name in names]
-    assert f"--guessed_file={output_dir / 'runs' / 'agreed_finetune_3.jsonl'}" in student
+    assert given == [f"--guessed_file={first / name / 'guessed.jsonl'}" for name in names]
+    assert f"--guessed_file={first / 'agreed_3.jsonl'}" in student
 
 
 def test_a_dataset_without_a_test_split_is_refused_before_training(
@@ -353,6 +376,8 @@ def test_seeds_have_a_mean(tmp_path: Path) -> None:
         leave(tmp_path / f"seed-{seed}", {})
         line = {"split": "test", "step": 1, "accuracy": accuracy}
         (tmp_path / f"seed-{seed}" / "metrics.jsonl").write_text(json.dumps(line) + "\n")
+    (tmp_path / "seed-2").mkdir()  # begun, and not wanted any more
+    (tmp_path / "seed-2" / "metrics.jsonl").write_text("")
     assert recipe_summary.test_accuracies(tmp_path) == "0.6250 (0.5000, 0.7500)"
 
 

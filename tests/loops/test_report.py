@@ -87,6 +87,14 @@ def test_confusion_counts_what_stands_in_the_file(tmp_path) -> None:
     assert "5 answers" in page.to_html()
 
 
+def test_a_table_of_another_task_is_left_out(tmp_path) -> None:
+    (tmp_path / "predictions.tsv").write_text("index\tred\tround\n0\t0.1\t0.9\n")
+    page = Page("x")
+    before = page.to_html()
+    report.judged(page, tmp_path / "predictions.tsv")
+    assert page.to_html() == before
+
+
 def test_numbers_of_a_regression(tmp_path) -> None:
     file = tmp_path / "predictions.tsv"
     file.write_text("index\ttarget\tpredicted\n0\t1.5\t1\n1\t2\tnan\n2\tx\t1\n")

@@ -1,6 +1,7 @@
 """Weights of another run: loaded by name, all or nothing, with a report."""
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from bert_core.errors import UserError
 from bert_core.models import Classifier, MaskedLanguageModel
 from bert_core.names import named_variables
 from loops.checkpoints import Checkpoints
+from loops.run_directory import RunDirectory
 from loops.warm_start import load_run, load_weights
 from tests.small_bert import small_config
 
@@ -47,6 +49,22 @@ def test_the_best_weights_come_first(tmp_path: Path) -> None:
     save(tmp_path / "checkpoints", Classifier(CONFIG, 2, seed=1), 9)
     save(tmp_path / "best", Classifier(CONFIG, 2, seed=2), 4)
     assert load_run(Classifier(CONFIG, 2), tmp_path).where.name == "ckpt-4"
+
+
+def test_other_weights_at_the_same_path_are_another_start(tmp_path: Path) -> None:
+    sources = []
+    for seed in (1, 2):
+        shutil.rmtree(tmp_path / "start", ignore_errors=True)
+        save(tmp_path / "start" / "checkpoints", MaskedLanguageModel(CONFIG, seed=seed))
+        sources.append(load_run(Classifier(CONFIG, 3), tmp_path / "start").source)
+    assert sources[0]["init_checkpoint"] == sources[1]["init_checkpoint"]
+    run = RunDirectory(tmp_path / "run")
+    run.record(sources[0])
+    assert run.check_same(sources[0], allow_drift=False) == []
+    with pytest.raises(UserError, match="init_sha256: '.*' then, '.*' now"):
+        run.check_same(sources[1], allow_drift=False)
+    run.record({"init_checkpoint": sources[0]["init_checkpoint"]})  # as runs of before did
+    assert run.check_same(sources[1], allow_drift=False) == []
 
 
 def test_what_is_left_stays_as_it_was(tmp_path: Path) -> None:
