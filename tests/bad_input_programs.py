@@ -313,6 +313,13 @@ def tokens(name: str, content: bytes, *says: str, more: tuple[str, ...] = (), **
 
 TASK_CASES = [
     finetune("no such task", "--task=ranking", says=("--task=ranking: must be one of", "reg")),
+    finetune(
+        "regression: guesses",
+        *("--task=regression", "--train_file={here}/t.csv", "--guessed_file={here}/g.jsonl"),
+        says="--guessed_file: holds classes, --task=regression learns numbers",
+        t__csv=REGRESSION.encode(),
+        g__jsonl=b"{}",
+    ),
     regression("a word", REGRESSION + "e,good\n", "t.csv: target 'good' of example 5 is not a"),
     regression("decimal comma", REGRESSION + 'e,"3,5"\n', "target '3,5' of example 5"),
     regression("NaN", REGRESSION + "e,nan\n", "target 'nan' of example 5 is not a number"),

@@ -61,7 +61,7 @@ def test_other_weights_at_the_same_path_are_another_start(tmp_path: Path) -> Non
     run = RunDirectory(tmp_path / "run")
     run.record(sources[0])
     assert run.check_same(sources[0], allow_drift=False) == []
-    with pytest.raises(UserError, match="init_sha256: '.*' then, '.*' now"):
+    with pytest.raises(UserError, match=r"init_sha256: '.*' then, '.*' now"):
         run.check_same(sources[1], allow_drift=False)
     run.record({"init_checkpoint": sources[0]["init_checkpoint"]})  # as runs of before did
     assert run.check_same(sources[1], allow_drift=False) == []
