@@ -36,7 +36,7 @@ CONFIGS = {
         neighbour_offsets=(-1, 2),
         hidden_act="gelu_new",
     ),
-    "relu": small_config(hidden_act="relu", num_attention_heads=5, pooling="detectors"),
+    "relu": small_config(hidden_act="relu", num_attention_heads=5),
 }
 CONFIG = pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
 # Every variable of a model of one layer, as checkpoints and the oracle name them.
@@ -212,6 +212,11 @@ def test_gradients_of_the_mlm_loss(config):
 
 @CONFIG
 def test_gradients_of_the_classifier_loss(config):
+    check_gradients(*classifier_case(config), config, oracles.classifier_loss)
+
+
+def test_gradients_through_detectors():
+    config = small_config(pooling="detectors")
     check_gradients(*classifier_case(config), config, oracles.classifier_loss)
 
 
