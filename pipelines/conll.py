@@ -36,7 +36,7 @@ def read_conll(path: Path) -> list[Example]:
 
 
 def words_in(line: str) -> list[str]:
-    """What blanks and tabs part."""
+    """The words of a line, which blanks and tabs separate."""
     return _WORD.findall(line)
 
 

@@ -91,10 +91,10 @@ class TokenClassification(Task):
         sentences = [example.text.split(" ") for example in examples]
         pieces = tokenize_words(sentences, tokenizer, options)
         tag_ids = Rows(self.targets(examples, where), pieces.read.row_splits)
-        labels = [
-            np.where(words == NO_TAG, NO_TAG, tag_ids[row][words])
-            for row, words in enumerate(map(pieces.words.__getitem__, range(len(sentences))))
-        ]
+        labels = []
+        for row in range(len(sentences)):
+            words = pieces.words[row]
+            labels.append(np.where(words == NO_TAG, NO_TAG, tag_ids[row][words]))
         is_read = pieces.read.ids > 0
         return Split(
             pieces.texts,
