@@ -581,11 +581,6 @@ def classification_options(seed: int) -> options.ClassificationOptions:
     )
 
 
-def evaluation_options(seed: int, rows: int) -> options.ClassificationOptions:
-    """As in training, with so many rows at once."""
-    return dataclasses.replace(classification_options(seed), batch_size=rows)
-
-
 def dev_share() -> float:
     if not 0 < FLAGS.dev_share < 1:
         raise UserError(f"--dev_share={FLAGS.dev_share}: must be above 0 and below 1")

@@ -116,7 +116,7 @@ def write_tflite(
     content = tflite.quantised(model, vocabulary.pad_id, vocabulary.sep_id)
     directory.mkdir()
     write_whole(directory / "classifier.tflite", content)
-    write_whole(directory / "vocab.txt", vocabulary.to_text())
+    write_whole(directory / "vocab.txt", as_lines(vocabulary.tokens))
     write_whole(directory / "labels.txt", as_lines(run.labels))
     size = sum(
         4 * variable.shape.num_elements() for variable in named_variables(model).values()

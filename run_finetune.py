@@ -16,7 +16,6 @@ split is kept, and scored once on the test file. The same command again goes on.
 
 import dataclasses
 import functools
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -162,7 +161,7 @@ def plan(model: Any, source: Any, vocabulary: Any, data: Any, seed: int, replica
     """The model, its batches, and what is recorded of them."""
     from bert_core.schedule import finetuning_peak
     from loops.plan import Plan
-    from loops.portable import as_lines
+    from loops.portable import model_files
     from pipelines import classification_batches, sample_texts
     from pipelines.tokenizer import Tokenizer
 
@@ -197,10 +196,7 @@ def plan(model: Any, source: Any, vocabulary: Any, data: Any, seed: int, replica
             "test_baseline": None if test is None else task.baseline(test.truth),
         },
         files={
-            "config.json": model.config.to_json(),
-            "vocab.txt": vocabulary.to_text(),
-            "tokenizer_config.json": json.dumps({"do_lower_case": vocabulary.lower_case}),
-            "labels.txt": as_lines(task.labels),
+            **model_files(model.config, vocabulary.tokens, vocabulary.lower_case, task.labels),
             "flags.txt": flags.as_flagfile(),
             sample_texts.FILE: sample_texts.as_lines(samples, Tokenizer(vocabulary).words),
         },
@@ -212,7 +208,8 @@ def questions(session: Any, task: Any, split: Any, vocabulary: Any, seed: int) -
     from loops.finetuning import Questions
     from pipelines.classification_batches import answer_order, evaluation_batches
 
-    options = flags.evaluation_options(seed, session.steps.micro_batch_size)
+    rows = session.steps.micro_batch_size
+    options = dataclasses.replace(flags.classification_options(seed), batch_size=rows)
     batches, order = evaluation_batches(
         split.texts, split.labels, vocabulary, options, task.batch
     )

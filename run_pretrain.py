@@ -11,7 +11,6 @@ The same command again goes on where a stopped run was; tensorboard --logdir=run
 """
 
 import dataclasses
-import json
 import math
 import time
 from pathlib import Path
@@ -158,6 +157,7 @@ def plan(prepared: Any, mlm: Any, start: Path | None, replicas: Any) -> Any:
     """The model, its batches, and what is recorded of them."""
     from bert_core.schedule import pretraining_peak
     from loops.plan import Plan
+    from loops.portable import model_files
     from pipelines import mlm_batches, sample_texts
     from pipelines.tokenizer import Tokenizer
 
@@ -195,9 +195,7 @@ def plan(prepared: Any, mlm: Any, start: Path | None, replicas: Any) -> Any:
             "unigram_entropy": stream.statistics.unigram_entropy,
         },
         files={
-            "config.json": model.config.to_json(),
-            "vocab.txt": vocabulary.to_text(),
-            "tokenizer_config.json": json.dumps({"do_lower_case": vocabulary.lower_case}),
+            **model_files(model.config, vocabulary.tokens, vocabulary.lower_case),
             "flags.txt": flags.as_flagfile(),
             "corpus.json": prepared.report.to_json(),
             sample_texts.FILE: sample_texts.as_lines(samples, Tokenizer(vocabulary).words),

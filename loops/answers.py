@@ -20,26 +20,24 @@ class Confusion(NamedTuple):
 Answers = list[tuple[str, str]]  # (label, prediction) as they stand in the file
 
 
-def has_pairs(path: Path) -> bool:
-    """Whether a file is by one of the tasks here, whose columns `read_answers` knows."""
-    with path.open("rb") as file:
-        header = file.readline(2**16).rstrip(b"\n").split(b"\t")
-    return b"predicted" in header and (b"label" in header or b"target" in header)
-
-
 def read_answers(path: Path) -> tuple[str, Answers]:
-    """("label" or "target", the pairs); UserError for what is no such file."""
+    """("label" or "target", the pairs); no pairs for a table of somebody's own task.
+
+    Raises UserError for a damaged file.
+    """
     try:
         rows = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read ({error}); bring it back") from None
     header = rows[0].split("\t")
     kind = "target" if "target" in header else "label"
+    if not {kind, "predicted"} <= set(header):
+        return kind, []
+    columns = header.index(kind), header.index("predicted")
     try:
-        columns = header.index(kind), header.index("predicted")
         cells = [row.split("\t") for row in rows[1:] if row]
         return kind, [(row[columns[0]], row[columns[1]]) for row in cells]
-    except (ValueError, IndexError):
+    except IndexError:
         raise UserError(
             f"{path}: is not as run_finetune.py wrote it; bring it back or delete it"
         ) from None

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from bert_core.errors import UserError
 from loops.failures import disk_errors
-from loops.files import sync, write_whole
+from loops.files import sha256, sync, write_whole
 
 PREFIX = "ckpt"
 
@@ -49,7 +49,7 @@ class Checkpoints:
             sync(file)
         sync(self._directory)
         entries = {
-            file.name: {"bytes": file.stat().st_size, "sha256": _sha256(file)} for file in files
+            file.name: {"bytes": file.stat().st_size, "sha256": sha256(file)} for file in files
         }
         marker = {"step": step, "tensorflow": tf.__version__, "files": entries}
         write_whole(_marker(self._directory, step), json.dumps(marker, indent=2) + "\n")
@@ -162,7 +162,7 @@ def damage(directory: Path, step: int) -> str | None:
             return f"{name} is missing"
         if file.stat().st_size != size:
             return f"{name} has {file.stat().st_size} bytes instead of {size}"
-        if _sha256(file) != digest:
+        if sha256(file) != digest:
             return f"{name} is not what was saved (SHA-256 differs)"
     return None
 
@@ -201,11 +201,3 @@ def _files_of(directory: Path, step: int) -> list[Path]:
 
 def _marker(directory: Path, step: int) -> Path:
     return directory / f"{PREFIX}-{step}.json"
-
-
-def _sha256(file: Path) -> str:
-    digest = hashlib.sha256()
-    with file.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

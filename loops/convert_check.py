@@ -24,7 +24,8 @@ def check_input(options: ConvertOptions) -> tuple[str, ...]:
     everything of the others' but their checkpoints.
     """
     config, tokens = _KNOWN[options.source](options.input, options.lower_case)
-    parts = ("output",) if options.source == "run" and _classifies(options.input) else ()
+    classifies = options.source == "run" and (options.input / "labels.txt").exists()
+    parts = ("output",) if classifies else ()
     check_target(options.target, config, parts, str(options.input))
     return fitted(tokens, config.vocab_size, options.input)
 
@@ -63,16 +64,16 @@ def _google(directory: Path, lower_case: bool | None) -> Known:
 
 
 def _run(directory: Path, lower_case: bool | None) -> Known:
-    read_record(directory)  # the error for what is no run
+    task = read_record(directory).get("task", "classification")
+    if task != "classification":
+        raise UserError(
+            f"{directory}: its last layer is for {task}, which no other layout here has a "
+            "place for; convert the run it was started from"
+        )
     config = read_run_config(directory)
     check_weights(directory, config)
     read_lower_case(directory)
     return config, read_lines(directory / "vocab.txt")
-
-
-def _classifies(run: Path) -> bool:
-    task = read_record(run).get("task", "classification")
-    return task == "classification" and (run / "labels.txt").exists()
 
 
 _KNOWN: dict[str, Callable[[Path, bool | None], Known]] = {

@@ -1,6 +1,7 @@
 """Writing small files so that they are whole or absent, also after a power cut."""
 
 import contextlib
+import hashlib
 import os
 import secrets
 import tempfile
@@ -30,6 +31,15 @@ def write_whole(path: Path, data: bytes | str) -> None:
         os.fsync(file.fileno())
     os.replace(beside, path)
     sync(path.parent)
+
+
+def sha256(path: Path) -> str:
+    """The digest of a file, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def check_no_pattern(path: Path, flag: str = "") -> None:

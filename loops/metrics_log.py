@@ -49,13 +49,26 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
         return []
     lines = []
     for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], start=1):
-        try:
-            lines.append(json.loads(line))
-        except (ValueError, RecursionError):
+        found = _parsed(line)
+        if found is None:
             raise UserError(
-                f"{path}: line {number} is not JSON; delete that line if it can be spared"
-            ) from None
+                f"{path}: line {number} is not as a run writes it; delete that line if it can "
+                "be spared"
+            )
+        lines.append(found)
     return lines
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    """The object, if it says of which split and step it is."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict):
+        return None
+    split, step = found.get("split"), found.get("step")
+    return found if isinstance(split, str) and isinstance(step, int) else None
 
 
 def last_of(path: Path, split: str) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """A model on its way from one format to another, and what all formats share."""
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from bert_core.config import BertConfig
 from bert_core.errors import UserError
 from bert_core.name_map import PARTS, Row, to_ours
+from loops.files import sha256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,6 +117,19 @@ def as_lines(values: Iterable[str]) -> str:
     return f"\ufeff{text}" if text.startswith("\ufeff") else text
 
 
+def model_files(
+    config: BertConfig, tokens: Iterable[str], lower_case: bool, labels: Iterable[str] = ()
+) -> dict[str, str]:
+    """What says what a model is: the contents of its small files by name."""
+    files = {
+        "config.json": config.to_json(),
+        "vocab.txt": as_lines(tokens),
+        "tokenizer_config.json": json.dumps({"do_lower_case": lower_case}),
+        "labels.txt": as_lines(labels),
+    }
+    return {name: contents for name, contents in files.items() if contents}
+
+
 def read_labels(directory: Path, num_classes: int) -> tuple[str, ...]:
     """labels.txt; the numbers of the classes where there is none."""
     path = directory / "labels.txt"
@@ -144,11 +157,4 @@ def fitted(tokens: tuple[str, ...], vocab_size: int, where: Path) -> tuple[str, 
 
 def hashes(*paths: Path) -> dict[str, str]:
     """{file name: SHA-256}; of what a conversion was made from."""
-    found = {}
-    for path in paths:
-        digest = hashlib.sha256()
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-        found[path.name] = digest.hexdigest()
-    return found
+    return {path.name: sha256(path) for path in paths}

@@ -6,12 +6,14 @@ import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from loops.files import whole_file
 
 Columns = Mapping[str, Sequence[str]]  # the input's own: name -> a text for each row
+Answer = tuple[dict[str, Any], list[str]]  # to one text: fields of JSON, and cells of a table
 
 
 def write_classes(
@@ -25,24 +27,15 @@ def write_classes(
     Args:
       probabilities: [n, C] float64.
     """
-    write = _json_lines if path.suffix == ".jsonl" else _table
-    with whole_file(path) as file:
-        for line in write(path, columns, names, probabilities):
-            file.write(line.encode())
+    answers = (_class_answer(names, row) for row in probabilities)
+    _write(path, columns, ["label", *(f"p({name})" for name in names)], answers)
 
 
 def write_numbers(path: Path, columns: Columns, numbers: np.ndarray) -> None:
     """The texts, each with its number under "predicted"; [n] float64."""
-    values = [float(f"{number:.6g}") for number in numbers.tolist()]
-    with whole_file(path) as file:
-        if path.suffix == ".jsonl":
-            for texts, value in zip(_rows(columns), values, strict=True):
-                record = {**dict(zip(columns, texts, strict=True)), "predicted": value}
-                file.write((json.dumps(record, ensure_ascii=False) + "\n").encode())
-            return
-        rows = ([*texts, str(x)] for texts, x in zip(_rows(columns), values, strict=True))
-        for line in _as_lines(path, [*columns, "predicted"], rows):
-            file.write(line.encode())
+    values = (float(f"{number:.6g}") for number in numbers.tolist())
+    answers = (({"predicted": value}, [str(value)]) for value in values)
+    _write(path, columns, ["predicted"], answers)
 
 
 def write_tags(path: Path, sentences: Iterable[Iterable[tuple[str, str]]]) -> None:
@@ -59,26 +52,33 @@ def write_vectors(path: Path, vectors: np.ndarray) -> None:
         np.save(file, vectors)
 
 
-def _json_lines(
-    path: Path, columns: Columns, names: Sequence[str], probabilities: np.ndarray
-) -> Iterator[str]:
-    for texts, row in zip(_rows(columns), probabilities, strict=True):
-        values = dict(zip(columns, texts, strict=True))
-        shares = {
-            name: round(share, 8) for name, share in zip(names, row.tolist(), strict=True)
-        }
-        record = {**values, "label": names[int(row.argmax())], "probabilities": shares}
-        yield json.dumps(record, ensure_ascii=False) + "\n"
-
-
-def _table(
-    path: Path, columns: Columns, names: Sequence[str], probabilities: np.ndarray
-) -> Iterator[str]:
-    rows = (
-        [*texts, names[int(row.argmax())], *(f"{share:.8f}" for share in row)]
-        for texts, row in zip(_rows(columns), probabilities, strict=True)
+def _class_answer(names: Sequence[str], row: np.ndarray) -> Answer:
+    label, shares = names[int(row.argmax())], row.tolist()
+    rounded = {name: round(share, 8) for name, share in zip(names, shares, strict=True)}
+    return (
+        {"label": label, "probabilities": rounded},
+        [label, *(f"{share:.8f}" for share in shares)],
     )
-    return _as_lines(path, [*columns, "label", *(f"p({name})" for name in names)], rows)
+
+
+def _write(
+    path: Path, columns: Columns, header: Sequence[str], answers: Iterable[Answer]
+) -> None:
+    """The input's columns and behind them the answers, in the form that the name asks for."""
+    rows = zip(zip(*columns.values(), strict=True), answers, strict=True)
+    lines: Iterator[str]
+    if path.suffix == ".jsonl":
+        lines = (
+            json.dumps(dict(zip(columns, texts, strict=True)) | fields, ensure_ascii=False)
+            + "\n"
+            for texts, (fields, _) in rows
+        )
+    else:
+        cells = ([*texts, *cells] for texts, (_, cells) in rows)
+        lines = _as_lines(path, [*columns, *header], cells)
+    with whole_file(path) as file:
+        for line in lines:
+            file.write(line.encode())
 
 
 def _as_lines(path: Path, header: list[str], rows: Iterable[list[str]]) -> Iterator[str]:
@@ -93,7 +93,3 @@ def _as_lines(path: Path, header: list[str], rows: Iterable[list[str]]) -> Itera
         writer.writerow(cells)
         # What has either in it is quoted, as both end a line for readers.
         yield line.getvalue().removesuffix("\r\n") + "\n"
-
-
-def _rows(columns: Columns) -> Iterator[tuple[str, ...]]:
-    return zip(*columns.values(), strict=True)

@@ -28,7 +28,7 @@ def summary(page: Page, config: Any, record: Mapping[str, Any], lines: Sequence[
     asked = ("program", "task", "init_checkpoint", "num_train_steps", "seed", "tensorflow")
     values |= {name: record[name] for name in asked if record.get(name) is not None}
     for split in ("train", "dev", "test"):
-        of_split = [line for line in lines if _split_of(line) == split]
+        of_split = [line for line in lines if line["split"] == split]
         if of_split:
             shown = (f"{k.replace('_', ' ')} {x:.4g}" for k, x in numbers(of_split[-1]).items())
             values[f"last {split}"] = ", ".join(shown)
@@ -42,7 +42,7 @@ def curves(page: Page, lines: Sequence[Any], entropy: object) -> None:
         values = numbers(line)
         for name in values.keys() - set(_NO_CURVES):
             by_split = found.setdefault(name, {})
-            by_split.setdefault(_split_of(line), []).append(
+            by_split.setdefault(line["split"], []).append(
                 (values.get("step", 0.0), values[name])
             )
     names = [x for x in _FIRST if x in found] + sorted(found.keys() - set(_FIRST))
@@ -60,24 +60,20 @@ def curves(page: Page, lines: Sequence[Any], entropy: object) -> None:
     page.section("Curves", note, grid("charts", charts))
 
 
-def numbers(line: Any) -> dict[str, float]:
+def numbers(line: Mapping[str, Any]) -> dict[str, float]:
     """The finite numbers of a line of metrics.jsonl."""
     return {
         name: float(value)
-        for name, value in (line.items() if isinstance(line, dict) else ())
+        for name, value in line.items()
         if isinstance(value, int | float) and abs(value) < 1e300  # no NaN, no infinity
     }
 
 
-def _split_of(line: Any) -> str:
-    return str(line.get("split")) if isinstance(line, dict) else ""
-
-
 def judged(page: Page, file: Path) -> None:
     """The answers of a fine-tuned run against the truth."""
-    if not answers.has_pairs(file):  # of a task of somebody's own
-        return
     kind, pairs = answers.read_answers(file)
+    if not pairs:
+        return
     if kind == "target":
         chart = svg.scatter("predicted over target", answers.points(pairs, _MOST_DOTS))
         note = "A dot a text, of at most 2,000; on the line are those answered exactly."

@@ -129,11 +129,6 @@ class RunDirectory:
             )
         return drift
 
-    def tokens(self) -> list[str]:
-        """The vocabulary by id."""
-        text = (self.path / "vocab.txt").read_text(encoding="utf-8")
-        return text.removesuffix("\n").split("\n")
-
     def command(self, *more_flags: str) -> str:
         """What to type to go on with this run."""
         flagfile = f"--flagfile={self.path / 'flags.txt'}"

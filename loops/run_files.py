@@ -11,35 +11,28 @@ import tensorflow as tf
 
 from bert_core import google_names
 from bert_core.config import BertConfig
-from bert_core.errors import UserError
 from bert_core.name_map import Row
 from loops.checkpoint_reader import END, START, files_of, is_weight, load, open_checkpoint
 from loops.checkpoints import Checkpoints
 from loops.files import write_whole
 from loops.portable import (
     Portable,
-    as_lines,
     fitted,
     fitting,
     hashes,
     left_over,
+    model_files,
     read_labels,
     read_lines,
     skipped,
     take,
 )
-from loops.run_directory import read_lower_case, read_record, read_run_config
+from loops.run_directory import read_lower_case, read_run_config
 from loops.warm_start import newest_checkpoint
 
 
 def read(directory: Path, lower_case: bool | None) -> Portable:
     """The weights of a run: its best ones, if it keeps them, or the newest."""
-    task = read_record(directory).get("task", "classification")
-    if task != "classification":
-        raise UserError(
-            f"{directory}: its last layer is for {task}, which no other layout here has a "
-            "place for; convert the run it was started from"
-        )
     config = read_run_config(directory)
     tokens = read_lines(directory / "vocab.txt")
     prefix = newest_checkpoint(directory)
@@ -79,12 +72,9 @@ def write(directory: Path, model: Portable, source: Mapping[str, Any]) -> list[s
     state = tf.Module()
     state.model = _as_modules(model.variables)
     Checkpoints(directory / "checkpoints", state).save(0)
-    write_whole(directory / "config.json", config.to_json())
-    write_whole(directory / "vocab.txt", as_lines(model.tokens))
-    case = json.dumps({"do_lower_case": model.lower_case})
-    write_whole(directory / "tokenizer_config.json", case)
-    if model.labels:
-        write_whole(directory / "labels.txt", as_lines(model.labels))
+    files = model_files(config, model.tokens, model.lower_case, model.labels)
+    for name, contents in files.items():
+        write_whole(directory / name, contents)
     record = {
         "program": "convert",
         "model": dataclasses.asdict(config),

@@ -1,7 +1,7 @@
 """The loop around the step: log, evaluate, save, stop. The same for every task."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from bert_core.escapes import escaped
 from loops import stopping
 from loops.checkpoints import marked_steps
 from loops.loss_scale import MOST_SKIPPED
+from loops.portable import read_lines
 from loops.session import Session
 
 Evaluate = Callable[[int], dict[str, float]]
@@ -141,11 +142,11 @@ def _write_bad_batch(session: Session, step: int) -> str:
     """Keeps the batch of a step for a person to read; it is made again from its step."""
     batch = next(iter(session.make_batches(step, step + 1)))
     name = f"bad_batch-{step}.txt"
-    session.run.write(name, batch_as_text(batch, session.run.tokens()))
+    session.run.write(name, batch_as_text(batch, read_lines(session.run.path / "vocab.txt")))
     return str(session.run.path / name)
 
 
-def batch_as_text(batch: Any, tokens: list[str]) -> str:
+def batch_as_text(batch: Any, tokens: Sequence[str]) -> str:
     """Each row of a batch as its word pieces, and its other fields as numbers."""
     lines = []
     for row in range(len(batch.input_ids)):

@@ -75,11 +75,7 @@ class Vocabulary:
 
     def write(self, path: Path) -> None:
         """Writes `vocab.txt`. `lower_case` is not in it: the format has no place for it."""
-        path.write_bytes(self.to_text().encode())
-
-    def to_text(self) -> str:
-        """The contents of a `vocab.txt`: a token a line, in the order of the ids."""
-        return "\n".join(self.tokens) + "\n"
+        path.write_bytes("".join(f"{token}\n" for token in self.tokens).encode())
 
 
 def read_vocabulary(path: Path, lower_case: bool, size: int | None = None) -> Vocabulary:

@@ -59,9 +59,11 @@ def test_test_figures_come_after_all_steps(tmp_path: Path) -> None:
 
 def test_a_damaged_line_is_named(tmp_path: Path) -> None:
     path = tmp_path / "log"
-    path.write_bytes(json.dumps({"step": 1}).encode() + b"\n{\xff\n")
-    with pytest.raises(UserError, match="line 2 is not JSON"):
-        read_metrics(path)
+    whole = json.dumps({"split": "dev", "step": 1}).encode()
+    for damaged in (b"{\xff", b"[]", b'{"step": 1}', b'{"split": "dev", "step": "1"}'):
+        path.write_bytes(whole + b"\n" + damaged + b"\n")
+        with pytest.raises(UserError, match="line 2 is not as a run writes it"):
+            read_metrics(path)
 
 
 def test_no_file_is_no_lines(tmp_path: Path) -> None:

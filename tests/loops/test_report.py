@@ -105,7 +105,7 @@ def test_numbers_of_a_regression(tmp_path) -> None:
 
 
 def test_what_is_no_file_of_predictions(tmp_path) -> None:
-    (tmp_path / "p.tsv").write_text("word\tcount\n")
+    (tmp_path / "p.tsv").write_text("index\tlabel\tpredicted\n0\ta\n")
     with pytest.raises(UserError, match=r"p\.tsv: is not as run_finetune\.py wrote it"):
         read_answers(tmp_path / "p.tsv")
 
