@@ -75,11 +75,11 @@ def launch(
         _exit_with(2, error)
     except stopping.Stopped as stopped:
         _exit_with(stopping.exit_code(), stopped)
-    except Exception as error:
+    except (RunError, OSError) as error:  # also of what a signal would have had saved
+        _exit_with(1, error)
+    except Exception:
         if stopping.requested():  # TensorFlow makes an exception of its own of Stopped
             _exit_with(stopping.exit_code(), "stopped")
-        if isinstance(error, RunError | OSError):
-            _exit_with(1, error)
         raise
 
 
@@ -218,7 +218,7 @@ def corpus_options() -> options.CorpusOptions:
 @group
 def cache_flags() -> None:
     """What is made once and then kept:"""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "bert_trainer"
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "bert_trainer"
     flags.DEFINE_string("cache_dir", str(cache), "Vocabularies, token stores, datasets.")
 
 
@@ -320,11 +320,13 @@ def model_config(vocab_size: int | None, seq_length: int) -> bert_config.BertCon
         if FLAGS["model"].present:
             raise UserError("--model and --model_config both name an architecture; give one")
         config = bert_config.read_config(path, expected)
-    if locality in ("neighbours", "alibi"):
+    if locality != "auto":  # with --model_config, that is what it says
         slopes = bert_config.steep_slopes(config.num_attention_heads)
-        config = dataclasses.replace(config, alibi_slopes=slopes)
-    if locality == "neighbours":
-        config = dataclasses.replace(config, neighbour_offsets=(-1, 1))
+        config = dataclasses.replace(
+            config,
+            alibi_slopes=() if locality == "none" else slopes,
+            neighbour_offsets=(-1, 1) if locality == "neighbours" else (),
+        )
     config.check_length(seq_length, "--seq_length")
     return with_dropout(config)
 
@@ -485,7 +487,12 @@ def finetune_flags() -> None:
     flags.DEFINE_float(
         "token_dropout", 0.0, "Share of a text's tokens hidden behind [MASK], anew each epoch."
     )
-    flags.DEFINE_bool("only_check_flags", False, "Only see whether the flags are right.")
+    flags.DEFINE_integer(
+        "only_check_flags",
+        0,
+        "Only see whether the flags suit a start of so many positions, and the files that are "
+        "there the flags.",
+    )
 
 
 def eval_sequences() -> int:
@@ -518,8 +525,9 @@ def reads_dataset() -> bool:
     """Whether --dataset is given, and no file of one's own beside it."""
     if not FLAGS.dataset:
         return False
-    for name in ("train_file", "guessed_file", "dev_file", "test_file"):
-        if FLAGS[name].value:
+    files = ("train_file", "guessed_file", "dev_file", "test_file")
+    for name in (*files, "text_column", "text_pair_column", "label_column"):
+        if FLAGS[name].present and FLAGS[name].value:
             raise UserError(f"--dataset and --{name}: give the one or the other")
     if FLAGS.task != "classification":
         raise UserError(f"--dataset: has classes; for --task={FLAGS.task} give --train_file")
@@ -566,7 +574,7 @@ def check_finetuning_flags(pools: bool) -> None:
         labelled_files()
     if FLAGS.task == "regression" and FLAGS.guessed_file:
         raise UserError("--guessed_file: holds classes, --task=regression learns numbers")
-    positions = max(512, FLAGS.max_seq_length)
+    positions = FLAGS.only_check_flags or max(512, FLAGS.max_seq_length)
     any_start = bert_config.BertConfig(vocab_size=8192, max_position_embeddings=positions)
     finetuning_config(any_start, "mean", pools)
 
@@ -984,14 +992,25 @@ def output_dir() -> Path:
 
 
 def as_flagfile() -> str:
-    """The command line, one flag a line, to be given as --flagfile.
+    """The flags that were given, one a line, to be given again as --flagfile.
 
-    Flagfiles in it are spelled out: one may be the very file this is written to.
+    Flagfiles among them are spelled out: one may be the very file this is written to.
+    UserError for a value that such a file cannot hold.
     """
-    arguments = FLAGS.read_flags_from_files(sys.argv[1:])
-    # To go on under other settings is allowed once, not from then on.
-    lasting = [x for x in arguments if x.lstrip("-").partition("=")[0] != "allow_drift"]
-    return "".join(f"{argument}\n" for argument in lasting)
+    lines = []
+    for name in sorted(FLAGS):
+        # To go on under other settings is allowed once, not from then on.
+        if not FLAGS[name].present or name == "allow_drift":
+            continue
+        value = FLAGS[name].value
+        for each in map(str, value if isinstance(value, list) else [value]):
+            if each != each.rstrip() or len(each.splitlines()) > 1:
+                raise UserError(
+                    f"--{name}={each!r}: has a line break or ends in a space, which a run's "
+                    "flags.txt cannot hold; give another"
+                )
+        lines.append(f"{FLAGS[name].serialize()}\n")
+    return "".join(lines)
 
 
 def _path(name: str) -> Path | None:

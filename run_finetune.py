@@ -45,6 +45,9 @@ def main() -> None:
     runtime = flags.training_options(1.0, num_epochs=DEFAULT_EPOCHS).runtime
     distribution = flags.distribution_options()
     if flags.FLAGS.only_check_flags:
+        train = None if flags.reads_dataset() else flags.labelled_files()["train"]
+        if train and train.exists():
+            read_data(task, columns, dev_share, lambda: None)
         return
     from loops import peers, run_directory, startup
 
@@ -83,7 +86,7 @@ def read_data(
 ) -> tuple[Any, Any]:
     """The labelled texts, and TensorFlow started once no mistake can be in the way."""
     from pipelines.datasets import find_labelled
-    from pipelines.labelled import read_labelled
+    from pipelines.labelled import files_of_dataset, read_labelled
     from pipelines.prepared import write_source
 
     if not flags.reads_dataset():
@@ -92,9 +95,7 @@ def read_data(
     source, directory = find_labelled(flags.dataset_options(flags.dataset_cache()))
     replicas = start_devices()
     write_source(source, directory, overwrite=False)
-    names = {"train": "train.jsonl", "dev": "validation.jsonl", "test": "test.jsonl"}
-    files = {k: file if (file := directory / v).exists() else None for k, v in names.items()}
-    return read_labelled(task, files, columns, dev_share), replicas
+    return read_labelled(task, files_of_dataset(directory), columns, dev_share), replicas
 
 
 @stopping.deferred()

@@ -164,7 +164,7 @@ def answered_line(
     )
     rows = predict([batch_of_all(tokenized, tokenizer.vocabulary, reading)])
     if options.action == "regress":
-        return f"{run.in_units(rows)[0]:.6g}", tokenized.num_truncated
+        return f"{run.in_units(rows)[0]:.10g}", tokenized.num_truncated
     line = as_line(scores.softmax(rows)[0], run.labels, options.top_k)
     return line, tokenized.num_truncated
 

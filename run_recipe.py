@@ -36,14 +36,10 @@ def main() -> None:
     options, output_dir = flags.recipe_options(), flags.output_dir()
     check_output_dir(output_dir)
     data, pretrained = output_dir / "data", output_dir / "runs" / "pretrain"
-    told = {"finetune": options.finetune}
-    if options.student:
-        told["student"] = (*options.finetune, *options.student)
-    for name, arguments in told.items():  # not after hours of pretraining
-        command = classify_command(data, pretrained, arguments)
-        check_flags(name, *command, f"--output_dir={pretrained.with_name(name)}")
+    check_finetuning(options, data, pretrained)
     run("run_prepare.py", *flags.given_dataset_flags(), f"--data_dir={data}")
     check_data(options, data)
+    check_finetuning(options, data, pretrained)  # now that its files are there
     pretrain = [
         "run_pretrain.py",
         f"--corpus_dir={data / 'corpus'}",
@@ -164,9 +160,9 @@ def guessed_labels(
 
 def check_output_dir(path: Path) -> None:
     """UserError unless the recipe can be made in `path`, or was begun there."""
-    from loops.files import check_no_pattern, check_writable
+    from loops.files import check_name, check_writable
 
-    check_no_pattern(path, "--output_dir=")
+    check_name(path, "--output_dir=")
     if path.exists() and not path.is_dir():
         raise UserError(f"--output_dir={path}: is a file; name a directory")
     check_writable(path, "--output_dir")
@@ -192,9 +188,20 @@ def recorded_minutes(run_directory: Path) -> float | None:
     return read_record(first)["length"]["max_minutes"]
 
 
+def check_finetuning(options: RecipeOptions, data: Path, pretrained: Path) -> None:
+    """UserError for a mistake that fine-tuning would find after hours of pretraining."""
+    told = {"finetune": options.finetune}
+    if options.student:
+        told["student"] = (*options.finetune, *options.student)
+    for name, arguments in told.items():
+        command = classify_command(data, pretrained, arguments)
+        where = f"--output_dir={pretrained.with_name(name)}"
+        check_flags(name, *command, where, f"--only_check_flags={options.positions}")
+
+
 def check_flags(name: str, program: str, *arguments: str) -> None:
     """UserError if `program` finds a mistake in its flags, which --name gave."""
-    command = [sys.executable, str(beside(program)), *arguments, "--only_check_flags"]
+    command = [sys.executable, str(beside(program)), *arguments]
     ended = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
     if ended.returncode:
         raise UserError(f"--{name}: {ended.stderr.strip().removeprefix(f'{program}: ')}")

@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import tensorflow as tf
@@ -120,7 +121,9 @@ def latest_whole(directory: Path) -> Path:
         problem = damage(directory, step)
         if problem is None:
             for earlier in problems:
-                print(f"warning: {directory}: {earlier}; reading {PREFIX}-{step}")
+                # Not among the answers, which may be in a pipe.
+                warning = f"warning: {directory}: {earlier}; reading {PREFIX}-{step}"
+                print(warning, file=sys.stderr)
             return directory / f"{PREFIX}-{step}"
         problems.append(f"{PREFIX}-{step}: {problem}")
     raise UserError(

@@ -42,8 +42,14 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def check_no_pattern(path: Path, flag: str = "") -> None:
-    """UserError for a path that TensorFlow would take for several."""
+def check_name(path: Path, flag: str = "") -> None:
+    """UserError for a path that TensorFlow would not read, or would take for several."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise UserError(
+            f"{flag}{str(path)!r}: is not UTF-8, and TensorFlow reads no other names; rename it"
+        ) from None
     for character in "*?[\\":
         if character in str(path):
             raise UserError(

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from bert_core.errors import UserError
 from loops.checkpoints import Checkpoints, marked_steps
 from loops.evaluate import Predictor
 from loops.portable import read_lines
@@ -65,12 +66,16 @@ class BestWeights:
         self._checkpoints.forget_after(last)
 
     def offer(self, step: int, values: dict[str, float]) -> bool:
-        """Saves the weights if `values` beat all dev lines so far; says whether."""
+        """Saves the weights if `values` beat those of all that are kept; says whether."""
+        # Not all dev lines so far: taken up under other settings, a run may not come to
+        # its best again.
+        kept = marked_steps(self._directory)
         earlier = [
-            self._rank(x) for x in self._lines if x["split"] == "dev" and x["step"] < step
+            self._rank(x)
+            for x in self._lines
+            if x["split"] == "dev" and x["step"] < step and x["step"] in kept
         ]
-        # Taken up under other settings, a run may not come to its best again.
-        if earlier and self._rank(values) <= max(earlier) and marked_steps(self._directory):
+        if earlier and self._rank(values) <= max(earlier):
             return False
         self._checkpoints.save(step)
         return True
@@ -79,7 +84,10 @@ class BestWeights:
         """Puts the best weights into the model; returns their step."""
         step = self._checkpoints.restore_latest()
         if step is None:
-            raise ValueError("no weights have been offered")
+            raise UserError(
+                f"{self._directory}: the best weights are gone; bring them back, or start "
+                "again in another directory"
+            )
         return step
 
     def _rank(self, values: dict[str, Any]) -> tuple[float, float]:

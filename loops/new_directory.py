@@ -6,19 +6,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bert_core.errors import UserError
-from loops.files import check_no_pattern, check_writable, naming, partial_of, sync
+from loops.files import check_name, check_writable, naming, partial_of, sync
 
 
 def check_new(path: Path, flag: str) -> None:
     """UserError, naming the flag, unless `path` is absent or empty and can be made."""
-    check_no_pattern(path, f"{flag}=")
+    check_name(path, f"{flag}=")
     if not path.name:
         raise UserError(f"{flag}={path}: has no name of its own; name a new directory")
     if path.exists() and not path.is_dir():
         raise UserError(f"{flag}={path}: is a file; name a new directory")
     if path.exists() and any(path.iterdir()):
         raise UserError(f"{flag}={path}: is not empty; name a new directory")
-    check_writable(path, flag)
+    if path.is_symlink() or path.is_mount():  # a rename would not take its place
+        raise UserError(f"{flag}={path}: is a link or a mount; name a new directory in it")
+    check_writable(path.absolute().parent, flag)  # where it is filled before it is renamed
 
 
 @contextlib.contextmanager

@@ -33,7 +33,7 @@ def write_classes(
 
 def write_numbers(path: Path, columns: Columns, numbers: np.ndarray) -> None:
     """The texts, each with its number under "predicted"; [n] float64."""
-    values = (float(f"{number:.6g}") for number in numbers.tolist())
+    values = (float(f"{number:.10g}") for number in numbers.tolist())
     answers = (({"predicted": value}, [str(value)]) for value in values)
     _write(path, columns, ["predicted"], answers)
 

@@ -1,8 +1,11 @@
 """What run_recipe.py can be told. No TensorFlow here."""
 
 import dataclasses
+from pathlib import Path
 
+from bert_core.config import BertConfig
 from bert_core.errors import UserError
+from loops.portable import read_json
 
 # Of the minutes left for steps; the rest goes to starting, evaluating and saving.
 SHARE_OF_STEPS = 0.95
@@ -62,7 +65,19 @@ class RecipeOptions:
     second_opinion: bool = False  # whether NB-SVM guesses labels, too
     num_teachers: int = 1  # models that guess labels with it
 
+    @property
+    def positions(self) -> int:
+        """How long a sequence the pretrained model can read; 0 where flags do not say."""
+        told = dict(flag.removeprefix("--").partition("=")[::2] for flag in self.pretrain)
+        if "init_checkpoint" in told:
+            return 0
+        path = told.get("model_config")
+        config = read_json(Path(path).expanduser()) if path else {}
+        return config.get("max_position_embeddings", BertConfig.max_position_embeddings)
+
     def __post_init__(self) -> None:
+        if self.budget and any(flag.startswith("--max_minutes=") for flag in self.pretrain):
+            raise UserError("--pretrain=max_minutes: --minutes says how long; give one of both")
         for flag in (*self.finetune, *self.student):
             name, _, value = flag.partition("=")
             if name == "--task" and value != "classification":

@@ -22,11 +22,11 @@ import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from bert_core.config import BertConfig, read_config
 from bert_core.errors import UserError
-from loops.files import check_no_pattern, check_writable, naming, write_whole
+from loops.files import check_name, check_writable, naming, write_whole
 
 # A start that died before run.json was written may leave these: the lock, and what came
 # after it, `checkpoints` empty.
@@ -65,20 +65,9 @@ class RunDirectory:
             raise UserError(f"--output_dir={path}: is a file; name a directory")
         try:
             path.mkdir(parents=True, exist_ok=True)
-            self._lock = (path / ".lock").open("a+")
         except OSError as error:
-            raise UserError(
-                f"--output_dir={path}: cannot be written ({error.strerror})"
-            ) from None
-        try:
-            # The kernel drops it with the process, so a dead owner is no obstacle.
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._lock.seek(0)
-            owner = self._lock.read().strip() or "unknown"
-            raise UserError(
-                f"--output_dir={path}: process {owner} is writing to it; wait or stop it"
-            ) from None
+            raise _unwritable(path, error) from None
+        self._lock = _locked(path)
         with naming(path / ".lock"):
             os.ftruncate(self._lock.fileno(), 0)
             os.write(self._lock.fileno(), str(os.getpid()).encode())
@@ -117,6 +106,8 @@ class RunDirectory:
         recorded = {k: v for k, v in before.items() if k in now}
         recorded |= flat(self.recorded())
         then = {k: v for k, v in recorded.items() if k not in _RESULTS}
+        if "init_sha256" in then and "init_sha256" in now:  # where they lie does not matter
+            then["init_checkpoint"] = now["init_checkpoint"]
         drift = [
             f"{name}: {then.get(name)!r} then, {now.get(name)!r} now"
             for name in {**then, **now}
@@ -135,12 +126,41 @@ class RunDirectory:
         return shlex.join(["python", sys.argv[0], flagfile, *more_flags])
 
 
+def _unwritable(path: Path, error: OSError) -> UserError:
+    return UserError(f"--output_dir={path}: cannot be written ({error.strerror})")
+
+
+def _locked(path: Path) -> TextIO:
+    """The .lock of a directory, locked as long as it stays open; UserError if it cannot be."""
+    try:
+        file = (path / ".lock").open("a+")
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    try:
+        # The kernel drops it with the process, so a dead owner is no obstacle.
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        owner = file.read().strip() or "unknown"
+        raise UserError(
+            f"--output_dir={path}: process {owner} is writing to it; wait or stop it"
+        ) from None
+    except OSError as error:
+        raise UserError(
+            f"--output_dir={path}: cannot be locked ({error.strerror}); name a directory on "
+            "another disk"
+        ) from None
+    return file
+
+
 def check_output_dir(path: Path) -> None:
     """UserError when `path` cannot become a run directory; writes nothing."""
-    check_no_pattern(path, "--output_dir=")
+    check_name(path, "--output_dir=")
     if path.exists() and not path.is_dir():
         raise UserError(f"--output_dir={path}: is a file; name a directory")
     check_writable(path, "--output_dir")
+    if (path / ".lock").exists():  # no long work for a directory that another one is using
+        _locked(path).close()
     if path.exists() and not (path / "run.json").exists():
         names = [x.name.removesuffix(".tmp") for x in path.iterdir()]
         strangers = sorted(set(names) - set(_LEFT_BY_A_DEAD_START))
@@ -182,7 +202,7 @@ def read_run_config(path: Path) -> BertConfig:
     if not path.is_dir():
         problem = "is a file" if path.exists() else "is not there"
         raise UserError(f"{path}: {problem}; name a run directory")
-    check_no_pattern(path)
+    check_name(path)
     if not (path / "config.json").exists():
         raise UserError(
             f"{path}: is not a run directory (it has no config.json); run_pretrain.py makes "

@@ -85,11 +85,11 @@ def open_session(run: RunDirectory, plan: Plan) -> Session:
         num_train_steps = _num_steps(run, plan, state, steps)
         checkpoints = Checkpoints(run.checkpoints, state, options.loop.max_to_keep)
         restored = checkpoints.restore_latest()
-        if restored is None:
-            _check_never_saved(run)
+        _check_complete(run, restored)
         if drift:
             _check_ahead(run, restored or 0, num_train_steps)
             _record_drift(run, plan, steps, drift, restored or 0, num_train_steps)
+        run.write("flags.txt", plan.files["flags.txt"])  # it may have been moved since
         print("\n".join(startup.header(options.runtime, run.path, restored or 0)))
     team.from_chief(num_train_steps)
     plan.replicas.spread(state.variables)
@@ -174,9 +174,17 @@ def _num_steps(run: RunDirectory, plan: Plan, state: TrainState, steps: TrainSte
     return length.num_steps(wanted, plan.steps_an_epoch, seconds)
 
 
-def _check_never_saved(run: RunDirectory) -> None:
-    """UserError where there is no checkpoint: step 0 is saved before anything is logged."""
-    if read_metrics(run.metrics):
+def _check_complete(run: RunDirectory, restored: int | None) -> None:
+    """UserError where checkpoints or figures are gone.
+
+    Step 0 is saved before anything is logged, and figures tell which weights were best.
+    """
+    if restored and not run.metrics.exists():
+        raise UserError(
+            f"{run.metrics}: is gone, though {run.checkpoints} holds step {restored:,}; bring "
+            "it back, or start again in another directory"
+        )
+    if restored is None and read_metrics(run.metrics):
         raise UserError(
             f"{run.checkpoints}: the checkpoints are gone, though {run.metrics} tells of "
             "steps; bring them back, or start again in another directory"

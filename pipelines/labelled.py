@@ -5,6 +5,7 @@ import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
+from bert_core.errors import UserError
 from pipelines.dev_split import split_dev
 from pipelines.examples import Example
 from pipelines.options import ClassificationOptions, ExamplesOptions
@@ -84,6 +85,15 @@ def read_labelled(
     guessed = [x for x in guessed if (x.text, x.text_pair) not in known]
     splits["train"] += guessed
     return LabelledExamples(task, splits, where, len(guessed))
+
+
+def files_of_dataset(directory: Path) -> dict[str, Path | None]:
+    """What `read_labelled` reads of a dataset's directory; UserError if nothing to train on."""
+    names = {"train": "train.jsonl", "dev": "validation.jsonl", "test": "test.jsonl"}
+    files = {k: file if (file := directory / v).exists() else None for k, v in names.items()}
+    if files["train"] is None:
+        raise UserError(f"{directory}: the dataset has no labelled texts to train on")
+    return files
 
 
 def guess_columns(columns: ExamplesOptions) -> ExamplesOptions:

@@ -70,7 +70,7 @@ class Regression(Task):
         lines = ["index\ttarget\tpredicted"]
         for index, pair in enumerate(zip(truth, answers[:, 0].astype(np.float64), strict=True)):
             target, predicted = (x * self._deviation + self._mean for x in pair)
-            lines.append(f"{index}\t{target:.10g}\t{predicted:.6g}")
+            lines.append(f"{index}\t{target:.10g}\t{predicted:.10g}")
         return "\n".join(lines) + "\n"
 
     def description(self) -> str:

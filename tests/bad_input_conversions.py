@@ -219,6 +219,11 @@ RECIPE_CASES = [
         says=("--finetune: ", "'num_epoch'", "num_epochs"),
     ),
     recipe(
+        "texts too long for the model",
+        *("--output_dir={here}/d", "--finetune=max_seq_length=1024"),
+        says="--finetune: --max_seq_length=1024: the model has max_position_embeddings 512",
+    ),
+    recipe(
         "a student that cannot be meant",
         *("--output_dir={here}/d", "--student=num_epochs=-1"),
         says="--student: --num_epochs=-1.0: must be above 0",

@@ -104,6 +104,37 @@ def test_mistakes_are_one_line(arguments: list[str], said: str, tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []  # nothing written
 
 
+def as_flagfile(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """What stands in flags.txt after such a command line; or the error."""
+    code = (
+        "import flags\n"
+        "flags.launch(lambda: print(flags.as_flagfile(), end=''), flags.column_flags,\n"
+        "             flags.recipe_flags, flags.training_flags, flags.output_flags)\n"
+    )
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+
+
+def test_a_flagfile_says_what_the_command_line_said(tmp_path: Path) -> None:
+    """In two words, over again, without a value, with a # or spaces in front."""
+    more = tmp_path / "more.txt"
+    more.write_text("--seed=3\n--pretrain=b=2\n")
+    given = ["--text_column", "#text", "--label_column", "", "--output_dir=x y", "--noxla"]
+    given += ["--pretrain", "a=1", f"--flagfile={more}", "--allow_drift", "--seed=4"]
+    written = as_flagfile(*given).stdout
+    assert written.splitlines() == [
+        *("--label_column=", "--output_dir=x y", "--pretrain=a=1", "--pretrain=b=2"),
+        *("--seed=4", "--text_column=#text", "--noxla"),
+    ]
+    flagfile = tmp_path / "flags.txt"
+    flagfile.write_text(written)
+    assert as_flagfile(f"--flagfile={flagfile}").stdout == written
+    for value in ("x ", "x\ny"):
+        done = as_flagfile(f"--text_column={value}")
+        assert done.returncode == 2
+        assert "has a line break or ends in a space" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "slopes", "neighbours"),
     [
@@ -112,9 +143,12 @@ def test_mistakes_are_one_line(arguments: list[str], said: str, tmp_path: Path) 
         (["--model=tiny", "--locality=none"], [], []),
         (["--model=base"], [], []),
         (["--model=base", "--locality=neighbours"], 12, [-1, 1]),
+        (["--model_config=configs/imdb_model.json"], [2.0, 0.7, 0.2, 0.02], [-1, 1]),
+        (["--model_config=configs/imdb_model.json", "--locality=none"], [], []),
+        (["--model_config=configs/imdb_model.json", "--locality=alibi"], 4, []),
     ],
 )
-def test_what_locality_makes_of_a_preset(
+def test_what_locality_makes_of_a_model(
     arguments: list[str], slopes: list[float] | int, neighbours: list[int]
 ) -> None:
     code = (

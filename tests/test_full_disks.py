@@ -66,6 +66,19 @@ def test_the_disk_fills_up_while_training(
     assert ends[0] == ends[1]
 
 
+def test_a_signal_for_which_there_is_no_room_to_save(
+    zygote: Zygote, data: Path, untouched: Runs, small_disk: Path
+) -> None:
+    run = small_disk / "run"
+    program = zygote.start(*pretrain_command(data, run, untouched.pretrain.parent / "cache"))
+    assert program.until((run / "checkpoints" / "ckpt-20.json").exists)
+    program.send(signal.SIGSTOP)
+    fill(small_disk)
+    program.send(signal.SIGTERM)
+    program.send(signal.SIGCONT)
+    assert "the last good checkpoint is" in error_of(program.end(), 1)
+
+
 def test_a_disk_that_is_full_from_the_start(
     zygote: Zygote, data: Path, untouched: Runs, small_disk: Path, tmp_path: Path
 ) -> None:

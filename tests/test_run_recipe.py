@@ -26,7 +26,8 @@ class Programs:
         num_teachers: int = 1,
     ):
         self.calls: list[tuple[str, ...]] = []
-        self.checked: list[tuple[str, ...]] = []  # of these, those whose flags are looked at
+        # Of these, those whose flags are looked at, after how many that ran.
+        self.checked: list[tuple[int, tuple[str, ...]]] = []
         self.hours = 0.0  # on the clock
         self.prepared = ["train.jsonl", "test.jsonl", "unlabelled.txt"]
         self.labels = ["neg", "pos"]
@@ -41,8 +42,7 @@ class Programs:
         monkeypatch.setattr(run_recipe, "check_flags", self.check_flags)
 
     def check_flags(self, name: str, program: str, *arguments: str) -> None:
-        assert not self.calls
-        self.checked.append((name, program, *arguments))
+        self.checked.append((len(self.calls), (name, program, *arguments)))
 
     def run(self, program: str, *arguments: str) -> None:
         self.calls.append((program, *arguments))
@@ -127,9 +127,30 @@ def test_what_fine_tunings_are_told_is_looked_at_before_all_else(
 ) -> None:
     programs = Programs(monkeypatch, None, student=("--c=3",))
     run_recipe.main()
-    told = {name: {*x} & {"--b=2", "--c=3"} for name, *x in programs.checked}
-    assert told == {"finetune": {"--b=2"}, "student": {"--b=2", "--c=3"}}
-    assert {x[1] for x in programs.checked} == {"run_finetune.py"}
+    assert programs.calls[0][0] == "run_prepare.py"
+    for after in (0, 1):  # and once more when the files are there
+        checked = [call for ran, call in programs.checked if ran == after]
+        told = {name: {*x} & {"--b=2", "--c=3"} for name, *x in checked}
+        assert told == {"finetune": {"--b=2"}, "student": {"--b=2", "--c=3"}}
+        assert {x[1] for x in checked} == {"run_finetune.py"}
+        assert all("--only_check_flags=512" in x for x in checked)
+
+
+@pytest.mark.parametrize(
+    ("config", "positions"), [('{"max_position_embeddings": 64}', 64), ("{}", 512)]
+)
+def test_how_long_a_text_can_be_is_known_before_pretraining(
+    config: str, positions: int, tmp_path: Path
+) -> None:
+    (tmp_path / "model.json").write_text(config)
+    told = f"--model_config={tmp_path / 'model.json'}"
+    assert RecipeOptions((told,), (), (), (), None).positions == positions
+    assert RecipeOptions((told, "--init_checkpoint=x"), (), (), (), None).positions == 0
+
+
+def test_minutes_are_given_once() -> None:
+    with pytest.raises(UserError, match="--pretrain=max_minutes: --minutes says how long"):
+        RecipeOptions(("--max_minutes=3",), (), (), (), Budget(60.0, 12.0, 0.0))
 
 
 def test_a_recipe_taken_up_again_keeps_its_minutes(

@@ -92,7 +92,9 @@ def test_the_previous_is_restored_with_a_warning(
     if (damage, name) == (_flip, "json"):
         (tmp_path / "ckpt-15.json").write_text('{"files": {"ckpt-15.index": 5}}')
     assert latest_whole(tmp_path) == tmp_path / "ckpt-10"
-    capsys.readouterr()
+    said = capsys.readouterr()
+    assert "reading ckpt-10" in said.err
+    assert said.out == ""  # where answers may stand
     state = State()
     checkpoints = Checkpoints(tmp_path, state)
     assert checkpoints.restore_latest() == state.step == 10

@@ -167,6 +167,12 @@ def test_work_without_end_can_stop_when_nobody_reads() -> None:
     assert process.wait(timeout=60) == 0
 
 
+def test_no_screen_at_all() -> None:
+    shell = f"{sys.executable} run_pretrain.py --help >&-"
+    done = subprocess.run(["bash", "-c", shell], cwd=ROOT, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_help_piped_to_head(tmp_path: Path) -> None:
     shell = f"set -o pipefail; {sys.executable} run_pretrain.py --help | head -n 1"
     done = subprocess.run(["bash", "-c", shell], cwd=ROOT, capture_output=True, check=False)

@@ -7,6 +7,7 @@ import pytest
 
 from bert_core.errors import UserError
 from loops.files import check_new_file, whole_file
+from loops.new_directory import check_new
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
@@ -31,6 +32,18 @@ def test_nothing_is_left_of_one_that_failed(tmp_path: Path) -> None:
         fail()
     assert (tmp_path / "a").read_text() == "before"
     assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_new_directory_takes_no_place_that_it_cannot(tmp_path: Path) -> None:
+    for name in ("empty", "none"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        check_new(tmp_path / name, "--output_dir")
+    (tmp_path / "link").symlink_to(tmp_path / "empty")
+    for path in (tmp_path / "link", Path("/dev/shm")):
+        with pytest.raises(
+            UserError, match=r"--output_dir=.*: is (a link or a mount|not empty)"
+        ):
+            check_new(path, "--output_dir")
 
 
 def test_a_new_file_can_be_written(tmp_path: Path) -> None:

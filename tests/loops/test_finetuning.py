@@ -1,5 +1,6 @@
 """The best weights of a run, and its scores in input order."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from bert_core.batch import ClassificationBatch
+from bert_core.errors import UserError
 from loops.checkpoints import marked_steps
 from loops.finetuning import BestWeights, Questions, Scorer, over_seeds
 from tests.save_program import State
@@ -71,6 +73,17 @@ def test_what_was_best_later_is_not_when_it_does_not_come_again(tmp_path: Path) 
     best, state, _, kept = best_of(tmp_path, [(3, 0.4, 1.0), (4, 0.3, 1.0)], lines[:2])
     assert kept == [3]
     assert best.restore() == state.step == 3
+
+
+def test_nothing_is_held_against_weights_that_are_gone(tmp_path: Path) -> None:
+    _, _, lines, kept = best_of(tmp_path, [(1, 0.9, 1.0), (2, 0.95, 1.0), (3, 0.97, 1.0)])
+    assert kept == [2, 3]
+    # Goes on from step 1 under other settings: its best weights are gone for good.
+    best, state, _, _ = best_of(tmp_path, [(2, 0.85, 1.0), (3, 0.88, 1.0)], lines[:1])
+    assert best.restore() == state.step == 3
+    shutil.rmtree(tmp_path)
+    with pytest.raises(UserError, match="the best weights are gone"):
+        best.restore()
 
 
 def test_a_damaged_best_falls_back_to_the_one_before(

@@ -1,5 +1,6 @@
 """A run directory has one owner, says what it was made with, and holds nothing half-made."""
 
+import errno
 import json
 import os
 import subprocess
@@ -31,13 +32,31 @@ def test_another_owner_is_named_and_a_dead_one_no_obstacle(tmp_path: Path) -> No
     assert owner.stdout is not None
     owner.stdout.readline()
     try:
-        with pytest.raises(UserError, match=f"process {owner.pid} is writing to it"):
-            RunDirectory(tmp_path / "run")
+        for looked_at in (check_output_dir, RunDirectory):  # the first before long work
+            with pytest.raises(UserError, match=f"process {owner.pid} is writing to it"):
+                looked_at(tmp_path / "run")
     finally:
         owner.kill()
         owner.wait()
     RunDirectory(tmp_path / "run")
     assert (tmp_path / "run" / ".lock").read_text() == str(os.getpid())
+
+
+def test_a_file_system_without_locks_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(UserError, match=r"cannot be locked \(No locks available"):
+        RunDirectory(tmp_path)
+
+
+def test_a_name_that_is_not_text(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/L\xe4ufe"))
+    with pytest.raises(UserError, match=r"L.udce4ufe': is not UTF-8"):
+        check_output_dir(path)
 
 
 def test_two_in_one_process_are_two(tmp_path: Path) -> None:

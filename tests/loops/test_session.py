@@ -151,6 +151,20 @@ def test_checkpoints_that_are_gone_are_missed(tmp_path: Path) -> None:
     assert (tmp_path / "metrics.jsonl").read_bytes() == metrics
 
 
+def test_figures_that_are_gone_are_missed(tmp_path: Path) -> None:
+    finished(tmp_path)
+    (tmp_path / "metrics.jsonl").unlink()
+    with pytest.raises(UserError, match=r"metrics\.jsonl: is gone, though .* holds step"):
+        open_toy(tmp_path)
+
+
+def test_a_run_that_was_moved_knows_its_new_command(tmp_path: Path) -> None:
+    finished(tmp_path)
+    (tmp_path / "flags.txt").write_text("--output_dir=elsewhere\n")
+    open_toy(tmp_path)
+    assert (tmp_path / "flags.txt").read_text() == "--seed=0\n"
+
+
 def test_killed_before_the_first_checkpoint_it_starts_again(tmp_path: Path) -> None:
     session = open_toy(tmp_path)
     session.recorder.tensorboard.sync()
