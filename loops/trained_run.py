@@ -7,6 +7,7 @@ from typing import Any
 
 from bert_core.config import BertConfig
 from bert_core.errors import UserError
+from bert_core.units import in_units
 from loops import run_directory
 
 # What is asked of run_predict.py -> the --task of run_finetune.py that learns it.
@@ -77,8 +78,7 @@ class TrainedRun:
 
     def in_units(self, answers: Any) -> Any:
         """A regressor's answers [n, 1], in the units of the file it was trained on: [n]."""
-        mean, deviation = self.target_scale
-        return answers[:, 0].astype("float64") * deviation + mean
+        return in_units(answers, *self.target_scale)
 
     def truncation_warning(self, num_truncated: int, length: int) -> str | None:
         """A line to show when texts have been cut."""

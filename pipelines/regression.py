@@ -9,6 +9,7 @@ import numpy as np
 from bert_core.batch import RegressionBatch
 from bert_core.correlation import pearson, spearman
 from bert_core.errors import UserError
+from bert_core.units import in_units
 from pipelines.examples import Example, read_examples
 from pipelines.options import ExamplesOptions
 from pipelines.task import Inputs, Task, filled
@@ -67,10 +68,11 @@ class Regression(Task):
 
     def table(self, truth: np.ndarray, answers: np.ndarray) -> str:
         """Target and prediction."""
+        targets = (truth * self._deviation + self._mean).tolist()
+        predictions = in_units(answers, self._mean, self._deviation).tolist()
         lines = ["index\ttarget\tpredicted"]
-        for index, pair in enumerate(zip(truth, answers[:, 0].astype(np.float64), strict=True)):
-            target, predicted = (x * self._deviation + self._mean for x in pair)
-            lines.append(f"{index}\t{target:.10g}\t{predicted:.10g}")
+        for index, pair in enumerate(zip(targets, predictions, strict=True)):
+            lines.append("{}\t{:.10g}\t{:.10g}".format(index, *pair))
         return "\n".join(lines) + "\n"
 
     def description(self) -> str:

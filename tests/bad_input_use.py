@@ -227,7 +227,7 @@ INSPECT_CASES = [
         says="no whole checkpoint",
         **{"start_of_checkpoints_of_ckpt-1__json": None},
     ),
-    inspect("metrics", says="line 1 is not JSON", start_of_metrics__jsonl=b"{\n"),
+    inspect("metrics", says="line 1 is not as a run writes it", start_of_metrics__jsonl=b"{\n"),
     inspect("corpus", says="corpus.json: is not as", start_of_corpus__json=b'{"files": 1}'),
     inspect("samples", says="samples.txt: cannot be read", start_of_samples__txt=b"\xff\n"),
     inspect("vocabulary", says="line 13 repeats", start_of_vocab__txt=VOCABULARY + b"a\n"),

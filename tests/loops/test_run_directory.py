@@ -120,8 +120,9 @@ def test_a_start_that_died_is_no_obstacle(tmp_path: Path) -> None:
     for name in ("config.json.tmp", "vocab.txt", "run.json.tmp"):
         (tmp_path / name).write_text("half")
     run.checkpoints.mkdir()
-    check_output_dir(tmp_path)
     assert run.is_new
+    del run
+    check_output_dir(tmp_path)
 
 
 @pytest.mark.parametrize(
