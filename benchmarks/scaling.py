@@ -30,6 +30,7 @@ from absl import flags as absl_flags
 
 import flags
 from bert_core.errors import UserError
+from loops.metrics_log import read_metrics
 
 ROOT = Path(__file__).resolve().parent.parent
 STEPS_A_WINDOW = 5  # lines of a window are written together
@@ -155,11 +156,7 @@ def watch(metrics: Path, process: subprocess.Popen) -> float:
 
 def last_step(metrics: Path) -> int:
     """Of the training lines that are whole."""
-    if not metrics.exists():
-        return 0
-    lines = metrics.read_text().rpartition("\n")[0].splitlines()
-    steps = [x["step"] for x in map(json.loads, lines) if x["split"] == "train"]
-    return max(steps, default=0)
+    return max((x["step"] for x in read_metrics(metrics) if x["split"] == "train"), default=0)
 
 
 def free_ports(count: int) -> list[int]:

@@ -7,7 +7,6 @@ run_pretrain.py from the command to the end of its first training step, on a cor
 whose token store is cached: medians of --repeats, and what they should be.
 """
 
-import json
 import statistics
 import subprocess
 import sys
@@ -21,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from absl import flags as absl_flags
 
 import flags
+from loops.metrics_log import read_metrics
 
 ROOT = Path(__file__).resolve().parent.parent
 MOST_FOR_HELP = 1.0
@@ -90,8 +90,7 @@ def first_step(run: Path, common: list[str]) -> float:
 
 
 def trained(metrics: Path) -> bool:
-    lines = metrics.read_text(encoding="utf-8").splitlines() if metrics.exists() else []
-    return any(json.loads(line)["split"] == "train" for line in lines)
+    return any(line["split"] == "train" for line in read_metrics(metrics))
 
 
 if __name__ == "__main__":

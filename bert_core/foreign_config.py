@@ -84,16 +84,12 @@ def labels_of(values: dict[str, Any], num_classes: int, where: str) -> tuple[str
 
 def check_exportable(config: BertConfig, parts: Collection[str], where: str) -> None:
     """Raises UserError naming the field that makes a model something else than BERT."""
-    if config.alibi_slopes:
-        raise UserError(
-            f"{where}: alibi_slopes is set, which no other program's BERT has; only a run "
-            "trained with --locality=none can be exported"
-        )
-    if config.neighbour_offsets:
-        raise UserError(
-            f"{where}: neighbour_offsets is set, which no other program's BERT has; only a run "
-            "trained with --locality=none can be exported"
-        )
+    for field in ("alibi_slopes", "neighbour_offsets"):
+        if getattr(config, field):
+            raise UserError(
+                f"{where}: {field} is set, which no other program's BERT has; only a run "
+                "trained with --locality=none can be exported"
+            )
     if config.attention_window:
         raise UserError(
             f"{where}: attention_window is set, but elsewhere all tokens see each other; only "

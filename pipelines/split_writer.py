@@ -83,14 +83,10 @@ def split_statistics(
     pieces[vocabulary.sep_id] = 0
     shares = pieces / max(1, pieces.sum())
     seen = shares[shares > 0]
-    most = int(shares.argmax())
     return {
         "documents": documents,
         "tokens": int(counts.pieces.sum()),
-        "words": int(pieces[~vocabulary.is_continuation].sum()),
-        "unknown_share": float(shares[vocabulary.unk_id]),
-        "most_frequent_token": vocabulary.tokens[most],
-        "most_frequent_share": float(shares[most]),
+        "most_frequent_share": float(shares.max()),
         "unigram_entropy": float(-(seen * np.log(seen)).sum()),
     }
 

@@ -31,10 +31,7 @@ class SplitStatistics:
 
     documents: int
     tokens: int  # length of the stream
-    words: int
-    unknown_share: float  # of the tokens that are [UNK]
-    most_frequent_token: str
-    most_frequent_share: float  # accuracy of always guessing that token
+    most_frequent_share: float  # accuracy of always guessing the most frequent token
     unigram_entropy: float  # nats a token: the loss of guessing by frequency alone
 
 

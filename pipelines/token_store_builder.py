@@ -183,7 +183,6 @@ def write_manifest(
     manifest = {
         "format_version": FORMAT_VERSION,
         "vocabulary_sha256": vocabulary.sha256,
-        "vocabulary_size": vocabulary.size,
         "lower_case": vocabulary.lower_case,
         "corpus_fingerprint": corpus_fingerprint,
         "dev_fraction": dev_fraction,
