@@ -12,7 +12,7 @@ ALLOWED = {
     "bert_core": set(),
     "pipelines": {
         *("bert_core.config", "bert_core.batch", "bert_core.errors", "bert_core.escapes"),
-        *("bert_core.scores", "bert_core.correlation", "bert_core.entities"),  # to judge by
+        *("bert_core.scores", "bert_core.correlation", "bert_core.entities", "bert_core.units"),
     },
     "loops": {"bert_core"},
     "flags.py": {
