@@ -172,6 +172,9 @@ def test_from_scratch_with_two_seeds_and_a_dev_file(
     assert ended.status == 0, ended.output
     assert "random weights in the shape of" in ended.output
     assert re.search(r"over 2 seeds: loss .* ± .*f1 0\.\d{4} ± ", ended.output)
+    one = command("token_classification", files, untouched.pretrain, tmp_path / "runs", *more)
+    ended = zygote.run(*one, "--num_train_steps=5", "--num_seeds=1")  # goes on in seed-0
+    assert ended.status == 0, ended.output
     assert {path.name for path in (tmp_path / "runs").iterdir()} == {"seed-0", "seed-1"}
 
 

@@ -144,6 +144,7 @@ def test_report_names_every_variable(theirs: Path, tmp_path: Path) -> None:
         ("huggingface", {"attention_window": 8}, "attention_window is set"),
         ("huggingface", {"pooling": "mean"}, "pooling is 'mean'"),
         ("google", {"pooling": "mean"}, "pooling is 'mean'"),
+        ("google", {"pooling": "detectors"}, "pooling is 'detectors'"),
         ("google", {"layer_norm_eps": 1e-5}, "layer_norm_eps is 1e-05"),
     ],
 )

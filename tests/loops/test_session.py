@@ -174,6 +174,17 @@ def test_killed_before_the_first_checkpoint_it_starts_again(tmp_path: Path) -> N
     assert again.state.step.numpy() == 0
 
 
+@pytest.mark.parametrize(
+    ("steps", "ahead"), [((0, 1), True), ((39, 99), True), ((40, 99), False)]
+)
+def test_steps_to_profile_that_are_not_ahead_are_said(
+    steps: tuple[int, int], ahead: bool, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    open_toy(tmp_path, profile_steps=steps, steps=40)
+    said = f"--profile_steps={steps[0]}:{steps[1]}: not ahead; nothing is traced"
+    assert (said in capsys.readouterr().out) is not ahead
+
+
 def test_steps_a_call_are_settled_without_measuring(tmp_path: Path) -> None:
     session = open_toy(tmp_path, steps_per_loop=None, eval_steps=None)
     assert session.loop.steps_per_loop == 10  # the model is tiny
