@@ -181,6 +181,9 @@ def dataset_options(data_dir: Path, overwrite: bool = False) -> options.PrepareO
         raise UserError("--dataset is missing; --help shows examples")
     if not re.fullmatch(r"[\w./:-]+", FLAGS.dataset) or ".." in FLAGS.dataset:
         raise UserError(f"--dataset={FLAGS.dataset!r}: is no name of a dataset, see --help")
+    for name in ("unlabelled", "text_key", "label_key"):
+        if FLAGS.dataset == options.EMBEDDED and FLAGS[name].present:
+            raise UserError(f"--{name}: is for datasets of TFDS, not {FLAGS.dataset}")
     return options.PrepareOptions(
         dataset=FLAGS.dataset,
         data_dir=data_dir,
@@ -269,10 +272,10 @@ def beam_options() -> tuple[str, str, list[str]]:
     for argument in _texts:
         if not argument.startswith("--"):
             raise UserError(f"{argument!r} is not a flag; Beam's options are --name=value too")
-    places = [
-        value if "://" in value else str(Path(value).expanduser())
-        for value in (FLAGS.corpus_dir, FLAGS.work_dir or FLAGS.cache_dir)
-    ]
+    places = []
+    for name in ("corpus_dir", "work_dir" if FLAGS.work_dir else "cache_dir"):
+        value = str(FLAGS[name].value)
+        places.append(value if "://" in value else str(_expanded(name, value)))
     return places[0], places[1], list(_texts)
 
 
@@ -813,14 +816,15 @@ def predict_options() -> PredictOptions:
 def unlabelled_columns() -> options.ExamplesOptions:
     """The columns of texts whose labels are to be found."""
     for flag in ("text_column", "text_pair_column"):
-        if (FLAGS.classify and FLAGS[flag].value == "label") or (
-            FLAGS.regress and FLAGS[flag].value == "predicted"
-        ):
-            raise UserError(
-                f"--{flag}={FLAGS[flag].value}: is a column of the output; rename it"
-            )
+        name = FLAGS[flag].value or ""
+        if (
+            FLAGS.classify and (name in ("label", "probabilities") or name.startswith("p("))
+        ) or (FLAGS.regress and name == "predicted"):
+            raise UserError(f"--{flag}={name}: is a column of the output; rename it")
     return options.ExamplesOptions(
-        text_column=FLAGS.text_column, text_pair_column=FLAGS.text_pair_column
+        text_column=FLAGS.text_column,
+        label_column=None,
+        text_pair_column=FLAGS.text_pair_column,
     )
 
 
@@ -849,7 +853,7 @@ def second_opinion_flags() -> None:
 def second_opinion_options() -> SecondOpinionOptions:
     return SecondOpinionOptions(
         train_file=_required_path("train_file"),
-        guessed_files=tuple(Path(name).expanduser() for name in FLAGS.guessed_file if name),
+        guessed_files=tuple(_expanded("guessed_file", x) for x in FLAGS.guessed_file if x),
         output=_required_path("output"),
         dev_share=FLAGS.dev_share,
     )
@@ -1015,9 +1019,11 @@ def as_flagfile() -> str:
 
 def _path(name: str) -> Path | None:
     """Where a flag points to; UserError where nothing could be."""
-    if not FLAGS[name].value:
-        return None
-    path = Path(str(FLAGS[name].value))
+    return _expanded(name, str(FLAGS[name].value)) if FLAGS[name].value else None
+
+
+def _expanded(name: str, value: str) -> Path:
+    path = Path(value)
     try:
         path = path.expanduser()
         path.stat()

@@ -15,11 +15,12 @@ It is whole or absent.
 Your own text needs no preparing: give its folder to run_pretrain.py.
 """
 
+import shlex
+
 import flags
 from loops import startup
 from loops.options import RuntimeOptions
-
-EMBEDDED = "docstrings"
+from pipelines.options import EMBEDDED
 
 
 def main() -> None:
@@ -33,9 +34,8 @@ def main() -> None:
         startup.start_tensorflow(RuntimeOptions())
     record = write_source(source, options.data_dir, options.overwrite)
     print("\n".join(describe(record, options.data_dir)))
-    print(
-        f"next: python run_pretrain.py --corpus_dir={options.data_dir}/corpus --output_dir=RUN"
-    )
+    corpus = shlex.quote(str(options.data_dir / "corpus"))
+    print(f"next: python run_pretrain.py --corpus_dir={corpus} --output_dir=RUN")
 
 
 if __name__ == "__main__":

@@ -48,7 +48,8 @@ def regressing(
 
     def regress(text: tf.Tensor, text_pair: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
         numbers = tf.squeeze(model.logits(to_batch(text, text_pair)), axis=1)
-        return {"predicted": numbers * deviation + mean}
+        # float32 has no room for a date and the difference of two.
+        return {"predicted": tf.cast(numbers, tf.float64) * deviation + mean}
 
     return {DEFAULT: _traced(regress, _texts(pairs))}
 

@@ -12,7 +12,7 @@ from bert_core.errors import UserError
 from loops.cluster import Cluster
 
 BEAT = 1.0  # seconds between signs of life
-_LONGEST = 1 << 20  # bytes of a line
+_LONGEST = 1 << 26  # bytes of a line; what all workers record may hold thousands of labels
 
 
 class Line:

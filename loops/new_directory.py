@@ -35,8 +35,8 @@ def new_directory(path: Path) -> Iterator[Path]:
         partial.mkdir(parents=True)
     try:
         yield partial
-        for directory in [partial, *(x for x in partial.rglob("*") if x.is_dir())]:
-            sync(directory)
+        for entry in (*partial.rglob("*"), partial):
+            sync(entry)
         partial.rename(path)  # takes the place of an empty directory as well
         sync(path.parent)
     finally:

@@ -1,5 +1,7 @@
 """The end of a pretraining run: curves, the last dev figures, what to type next."""
 
+import shlex
+
 from loops import pictures
 from loops.metrics_log import last_of
 from loops.session import Session
@@ -15,6 +17,6 @@ def report(session: Session, unigram_entropy: float) -> None:
     print(
         f"dev masked loss {last['loss']:.3f} nats (unigram entropy {unigram_entropy:.3f}), "
         f"masked accuracy {last['masked_accuracy']:.3f}; curves in {run.path / 'curves.png'}\n"
-        f"next: python run_finetune.py --init_checkpoint={run.path} "
+        f"next: python run_finetune.py --init_checkpoint={shlex.quote(str(run.path))} "
         "--train_file=FILE --output_dir=RUN"
     )

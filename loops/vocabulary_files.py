@@ -57,22 +57,40 @@ def _checked_config(path: Path, otherwise: bool | None) -> bool | None:
     lower_case = values.get("do_lower_case", otherwise)
     if not isinstance(lower_case, bool | None):
         raise UserError(f"{path}: do_lower_case must be true or false, not {lower_case!r}")
-    allowed = {**_AS_IN_BERT, "strip_accents": (lower_case, None)}
-    for field, fitting in allowed.items():
-        if values.get(field) not in fitting:
-            raise UserError(
-                f"{path}: {field} is {values[field]!r}; this project's tokeniser is BERT's, "
-                f"with {field} {fitting[0]!r}"
-            )
+    _check(path, values, {**_AS_IN_BERT, "strip_accents": (lower_case, None)})
     return lower_case
 
 
-def _read_fast(path: Path) -> tuple[tuple[str, ...], bool | None]:
+def _check(path: Path, values: dict[str, Any], allowed: dict[str, tuple[Any, ...]]) -> None:
+    """UserError for a field with another value than those that mean BERT's tokenisation."""
+    for field, fitting in allowed.items():
+        if values.get(field) not in fitting:
+            raise UserError(
+                f"{path}: {field} is {values.get(field)!r}; this project's tokeniser is "
+                f"BERT's, with {field} {fitting[0]!r}"
+            )
+
+
+def _read_fast(path: Path) -> tuple[tuple[str, ...], bool]:
     """Tokens and `lowercase` of a tokenizer.json, which must hold a WordPiece model."""
     values = read_json(path)
     model, normalizer = values.get("model"), values.get("normalizer")
     if not isinstance(model, dict) or model.get("type") != "WordPiece":
         raise UserError(f"{path}: does not hold a WordPiece model; add BERT's vocab.txt")
+    if not isinstance(normalizer, dict):
+        normalizer = {"type": normalizer}
+    lower_case = normalizer.get("lowercase")
+    _check(
+        path,
+        normalizer,
+        {
+            "type": ("BertNormalizer",),
+            "lowercase": (True, False),
+            "strip_accents": (lower_case, None),
+            "handle_chinese_chars": (True, None),
+        },
+    )
+    _check(path, model, {"continuing_subword_prefix": ("##", None)})
     ids = model.get("vocab")
     added = values.get("added_tokens") or []
     if not isinstance(ids, dict) or not isinstance(added, list):
@@ -84,6 +102,4 @@ def _read_fast(path: Path) -> tuple[tuple[str, ...], bool | None]:
         raise UserError(f"{path}: the ids of its vocabulary are not 0, 1, 2, ...; repair it")
     if any("\n" in token or "\r" in token for token in ids):
         raise UserError(f"{path}: has a token of two lines, which vocab.txt cannot hold")
-    lower_case = normalizer.get("lowercase") if isinstance(normalizer, dict) else None
-    lower_case = lower_case if isinstance(lower_case, bool) else None
-    return tuple(tokens[i] for i in range(len(ids))), lower_case
+    return tuple(tokens[i] for i in range(len(ids))), bool(lower_case)

@@ -53,6 +53,10 @@ def list_files(options: CorpusOptions) -> list[Path]:
             for name in names
             if name.lower().endswith(SUFFIXES) and not name.startswith(".")
         ]
+    for path in files:
+        if not os.path.isfile(path):  # to open a pipe would wait for ever
+            problem = "it is no file" if os.path.exists(path) else "No such file: a dead link"
+            raise UserError(f"{path}: cannot be read ({problem})")
     if not files:
         raise UserError(f"{top}: holds no text; files ending in {', '.join(SUFFIXES)} are read")
     return sorted(files, key=lambda path: path.relative_to(top).as_posix())

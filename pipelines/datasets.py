@@ -4,7 +4,7 @@ from pathlib import Path
 
 from bert_core.errors import UserError
 from pipelines import docstrings, tfds_text
-from pipelines.options import PrepareOptions
+from pipelines.options import EMBEDDED, PrepareOptions
 from pipelines.prepared import Source, check_data_dir
 
 
@@ -36,6 +36,6 @@ def find_labelled(options: PrepareOptions) -> tuple[Source, Path]:
 
 
 def _source(options: PrepareOptions) -> Source:
-    if options.dataset == docstrings.NAME:
+    if options.dataset == EMBEDDED:
         return docstrings.source()
     return tfds_text.source(options)

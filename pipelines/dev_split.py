@@ -44,7 +44,10 @@ def split_dev(
             if any(examples[index].label not in kept for index in group):
                 dev.difference_update(group)
     if not dev:
-        raise UserError("too few different texts to set some aside; give a dev file instead")
+        raise UserError(
+            "too few different texts to set some aside; give a dev file, or more texts (to "
+            "run_second_opinion.py --dev_share=0)"
+        )
     return (
         [example for index, example in enumerate(examples) if index not in dev],
         [example for index, example in enumerate(examples) if index in dev],

@@ -25,10 +25,10 @@ from pathlib import Path
 
 from bert_core.errors import UserError
 from pipelines.cleaning import fold_whitespace
+from pipelines.options import EMBEDDED
 from pipelines.prepared import Document, Source
 from pipelines.progress import Progress
 
-NAME = "docstrings"
 VERSION = "1"  # of the rules in this file
 MIN_CHARACTERS = 100  # "Returns the name." could come from anywhere
 TEST_SHARE = 0.15  # of the source files
@@ -58,7 +58,7 @@ def source() -> Source:
     """The dataset of the installed packages; reads nothing until it is drawn from."""
     versions = {"python": platform.python_version(), "rules": VERSION}
     versions |= {package: _version_of(package) for package in PACKAGES}
-    return Source(NAME, versions, _documents())
+    return Source(EMBEDDED, versions, _documents())
 
 
 def _version_of(package: str) -> str:
@@ -149,7 +149,7 @@ def _source_files() -> Iterator[tuple[str, Path]]:
         # Finding a top-level package does not import it.
         spec = importlib.util.find_spec(package)
         if spec is None or not spec.submodule_search_locations:
-            raise UserError(f"--dataset={NAME}: package {package} is not installed")
+            raise UserError(f"--dataset={EMBEDDED}: package {package} is not installed")
         yield from _python_files(package, Path(spec.submodule_search_locations[0]))
     yield from _python_files(PYTHON, Path(sysconfig.get_path("stdlib")))
 

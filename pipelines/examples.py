@@ -27,7 +27,6 @@ class Example(NamedTuple):
 def read_examples(
     path: Path,
     options: ExamplesOptions,
-    require_labels: bool = True,
     allow_fractions: bool = False,
 ) -> list[Example]:
     """Reads a `.jsonl`, `.csv` or `.tsv` file, each optionally with `.gz` added.
@@ -38,8 +37,8 @@ def read_examples(
 
     Args:
       path: UTF-8, with or without a byte-order mark.
-      options: the columns (fields, in JSON) to read; others are ignored.
-      require_labels: False does not look at labels at all, for prediction.
+      options: the columns (fields, in JSON) to read; others are ignored. Without a
+        label column examples have no labels, as for prediction.
       allow_fractions: a label may be any JSON number, spelled as JSON spells it.
 
     Raises:
@@ -52,7 +51,7 @@ def read_examples(
     pair, label = options.text_pair_column, options.label_column
     columns = {options.text_column: "--text_column"}  # and the flag that names each
     columns |= {pair: "--text_pair_column"} if pair else {}
-    columns |= {label: "--label_column"} if require_labels else {}
+    columns |= {label: "--label_column"} if label else {}
     if suffix == ".jsonl":
         records = json_records(path, columns)
     else:
@@ -61,9 +60,7 @@ def read_examples(
         Example(
             text=text_in(record, options.text_column, where),
             text_pair=text_in(record, pair, where) if pair else None,
-            label=_label(record[label], label, where, allow_fractions)
-            if require_labels
-            else None,
+            label=_label(record[label], label, where, allow_fractions) if label else None,
         )
         for where, record in records
     ]

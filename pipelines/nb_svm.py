@@ -63,7 +63,7 @@ def train_nb_svm(counted: Counted, size: int, signs: np.ndarray, strength: float
     """signs: [texts], 1 or -1."""
     ratios = log_ratios(counted, size, signs)
     weights, bias = squared_hinge(counted, ratios, signs, strength)
-    mean = np.abs(weights).mean()
+    mean = np.abs(weights).mean() if weights.size else 0.0
     return Linear(((1 - INTERPOLATION) * mean + INTERPOLATION * weights) * ratios, bias)
 
 

@@ -29,6 +29,9 @@ class CorpusOptions:
                 raise UserError(f"--{flag}={value}: not one of {', '.join(allowed)}")
 
 
+EMBEDDED = "docstrings"  # the dataset that is no one of TFDS
+
+
 @dataclasses.dataclass(frozen=True)
 class PrepareOptions:
     """Which public dataset to write out as a folder, and where."""
@@ -103,14 +106,14 @@ class ExamplesOptions:
     """Which columns of a labelled .jsonl, .csv or .tsv file hold what."""
 
     text_column: str = "text"
-    label_column: str = "label"
+    label_column: str | None = "label"  # None: there are no labels to read
     text_pair_column: str | None = None
 
     def __post_init__(self) -> None:
         flags_of: dict[str, str] = {}
         for flag in ("text_column", "label_column", "text_pair_column"):
             column = getattr(self, flag)
-            if column in flags_of:
+            if column and column in flags_of:
                 raise UserError(
                     f"--{flag}={column}: is --{flags_of[column]} already; name another column"
                 )

@@ -65,6 +65,8 @@ def check_data_dir(source: Source, data_dir: Path, overwrite: bool) -> None:
     if not overwrite and _already_there(target, source):
         return
     _refuse_foreign(target, overwrite)
+    if target.is_mount():  # a rename would not take its place
+        raise UserError(f"{data_dir}: is a mount; name a directory in it")
     above = target.parent
     while not above.exists():
         above = above.parent
@@ -144,20 +146,29 @@ def _refuse_foreign(target: Path, overwrite: bool) -> None:
         return
     if not target.is_dir():
         raise UserError(f"{target}: is a file; --data_dir names a directory to write")
-    names = {path.name for path in target.iterdir()}
-    ours = {"corpus", "labels.txt", "unlabelled.txt", "source.json"}
-    ours |= {f"{split}.jsonl" for split in SPLITS}
-    if names and not overwrite:
+    if not any(target.iterdir()):
+        return
+    if not overwrite:
         raise UserError(
             f"{target}: is not empty; choose another --data_dir, or --overwrite (of "
             "run_finetune.py another --cache_dir)"
         )
-    if names and (names - ours or "source.json" not in names):
-        stranger = min(names - ours, default="no source.json")
-        raise UserError(
-            f"{target}: was not written by this program ({stranger}), so it is not "
-            "overwritten; choose another --data_dir"
-        )
+    try:
+        record = json.loads((target / "source.json").read_text(encoding="utf-8"))
+        ours = {"source.json", *record["files"]}
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        raise _foreign(target, "its source.json is not there, or damaged") from None
+    for path in target.rglob("*"):
+        name = path.relative_to(target).as_posix()
+        if name not in ours and (path.is_symlink() or not path.is_dir()):
+            raise _foreign(target, name)
+
+
+def _foreign(target: Path, why: str) -> UserError:
+    return UserError(
+        f"{target}: was not written by this program ({why}), so it is not overwritten; choose "
+        "another --data_dir"
+    )
 
 
 def _write_files(source: Source, directory: Path) -> dict[str, Any]:
@@ -223,13 +234,14 @@ class _Writer:
         text = text.encode("utf-8", "replace").decode("utf-8")
         if not text:
             return
-        label = document.label if document.split in SPLITS else None
+        # A label of blanks is none.
+        label = fold_whitespace(document.label or "") if document.split in SPLITS else ""
         if document.split in ("train", "corpus"):
             self._add_to_corpus(text)
-            if label is None and self._has_labels:
+            if not label and self._has_labels:
                 self._file("unlabelled.txt").write(text.encode() + b"\n")
-        if label is not None:
-            self._add_example(document.split, text, fold_whitespace(label))
+        if label:
+            self._add_example(document.split, text, label)
 
     def _add_to_corpus(self, text: str) -> None:
         if self._corpus is None or self._corpus_bytes > MAX_FILE_BYTES:

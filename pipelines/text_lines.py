@@ -30,6 +30,8 @@ def lines_of(path: Path) -> Iterator[str]:
                 where = f"{path}, line {number}"
                 if len(line) > MAX_LINE:
                     raise UserError(f"{where}: is longer than {MAX_LINE} bytes; is it text?")
+                if number == 1 and b"\r" in line and not line.endswith(b"\n"):
+                    raise UserError(f"{where}: lines end in CR alone; save the file with LF")
                 if b"\0" in line:
                     raise UserError(f"{where}: holds a zero byte; save the file as UTF-8 text")
                 try:

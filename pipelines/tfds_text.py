@@ -125,7 +125,8 @@ def _documents(
             shuffle_files=False,  # the same order every time
             decoders=tfds.decode.PartialDecoding(dict.fromkeys(wanted, True)),
         )
-        for batch in tfds.as_numpy(dataset.batch(_READ_AT_ONCE)):
+        batches = iter(tfds.as_numpy(dataset.batch(_READ_AT_ONCE)))
+        while batch := _next_of(batches, builder):
             labels = batch[label_key] if label_key else [None] * len(batch[text_key])
             for text, label in zip(batch[text_key], labels, strict=True):
                 yield Document(
@@ -133,6 +134,18 @@ def _documents(
                     split if split in SPLITS else "corpus",
                     _label_name(label, names),
                 )
+
+
+def _next_of(batches: Iterator[dict[str, Any]], builder: Any) -> dict[str, Any] | None:
+    """The next batch, None at the end; UserError for damaged files."""
+    import tensorflow as tf
+
+    try:
+        return next(batches, None)
+    except tf.errors.OpError as error:
+        raise UserError(
+            f"{builder.data_path}: cannot be read ({_first_line(error)}); fetch it again"
+        ) from None
 
 
 def _label_name(label: Any, names: tuple[str, ...]) -> str | None:

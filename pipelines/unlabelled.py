@@ -1,5 +1,6 @@
 """Texts to predict on: from a file, or a line at a time."""
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -20,7 +21,7 @@ def read_texts(path: Path, columns: ExamplesOptions) -> list[Example]:
       UserError: naming file and line, for whatever does not fit.
     """
     if not path.name.lower().removesuffix(".gz").endswith(".txt"):
-        return read_examples(path, columns, require_labels=False)
+        return read_examples(path, dataclasses.replace(columns, label_column=None))
     if columns.text_pair_column:
         raise UserError(f"{path}: has no columns for --text_pair_column; give .tsv or so")
     examples = [Example(_without_end(line), None, None) for line in lines_of(path)]

@@ -18,6 +18,8 @@ DATASET_CASES = [
     dataset("text", "--dataset=imdb_reviews", "--text_key=t", "--download", says=(
         "--text_key=t: the dataset has no such field, only label, text")),
     dataset("label", "--dataset=imdb_reviews", "--label_key=l", "--download", says="label"),
+    prepare("docstrings have all labels", "--dataset=docstrings", "--data_dir={here}/d",
+            "--nounlabelled", says="--unlabelled: is for datasets of TFDS, not docstrings"),
     dataset("output in /proc", "--dataset=imdb_reviews", "--download", "--data_dir=/proc/x/d",
             says="/proc/x/d: cannot be written"),
     finetune("unknown dataset", "--train_file=", "--dataset=imdb", says="no such dataset"),

@@ -78,6 +78,8 @@ PREDICT_CASES = [
         in__csv=b"body\nx\n",
     ),
     classify("no columns", *FILES, "--text_column=label", says="--text_column=label: is a col"),
+    classify("more columns", *FILES, "--text_column=probabilities", says="is a column of"),
+    classify("odd columns", *FILES, "--text_column=p(x)", says="is a column of the output"),
     row(
         "predict",
         "a column to be",

@@ -48,7 +48,11 @@ def _fast_tokenizer() -> bytes:
     ids = {token: index for index, token in enumerate(tokens)}
     model = {"type": "WordPiece", "vocab": ids}
     added = [{"id": 0, "content": "[PAD]"}]
-    values = {"model": model, "normalizer": {"lowercase": True}, "added_tokens": added}
+    values = {
+        "model": model,
+        "normalizer": {"type": "BertNormalizer", "lowercase": True},
+        "added_tokens": added,
+    }
     return json.dumps(values).encode()
 
 

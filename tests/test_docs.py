@@ -90,8 +90,16 @@ def test_files_that_are_named_exist(page: Path) -> None:
     for name in re.findall(rf"`({places}/[\w/]+\.\w+)`", text):
         made = page.name == "adding_a_task.md" and "multi_label" in name
         assert made or (ROOT / name).is_file(), f"{page.name}: {name}"
-    for link in re.findall(r"\]\(([^)#:]+)\)", text):
-        assert (page.parent / link).exists(), f"{page.name}: {link}"
+    for link, _, heading in (x.partition("#") for x in re.findall(r"\]\(([^):]+)\)", text)):
+        linked = page.parent / link if link else page
+        assert linked.exists(), f"{page.name}: {link}"
+        assert not heading or heading in headings(linked), f"{page.name}: {link}#{heading}"
+
+
+def headings(page: Path) -> set[str]:
+    """What links to the headings of a page call them."""
+    lines = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w -]", "", line.lower()).replace(" ", "-") for line in lines}
 
 
 def test_the_reading_tour_points_at_what_is_there() -> None:

@@ -65,13 +65,14 @@ def test_numbers(tmp_path: Path) -> None:
     model = Regressor(small_config(), 1)
     randomise(model)
     to_batch = TextBatcher(TOKENIZER, OPTIONS)
-    signatures = exported.regressing(model, to_batch, (100.0, 5.0), pairs=False)
+    signatures = exported.regressing(model, to_batch, (2451545.0, 0.3), pairs=False)
     regress = saved(tmp_path / "m", model, [to_batch], signatures)["serving_default"]
     rows = tokenize_examples([Example(x, None, None) for x in TEXTS], TOKENIZER, 9)
     answers = model.logits(batch_of_all(rows, TOKENIZER.vocabulary, OPTIONS)).numpy()[:, 0]
     assert np.ptp(answers) > 0.01
     found = regress(text=tf.constant(TEXTS))["predicted"]
-    np.testing.assert_allclose(found, 100 + 5 * answers, rtol=1e-6)
+    expected = 2451545 + 0.3 * answers.astype(np.float64)  # Julian days: float32 has quarters
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
 
 
 def test_words_for_masks(tmp_path: Path) -> None:

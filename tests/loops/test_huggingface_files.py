@@ -56,9 +56,10 @@ def test_vocabulary_of_a_fast_tokeniser(theirs: Path) -> None:
     (theirs / "vocab.txt").unlink()
     (theirs / "tokenizer_config.json").unlink()
     ids = {token: index for index, token in enumerate(tokens)}
+    bert = {"type": "BertNormalizer", "lowercase": False}
     fast: dict[str, Any] = {
         "model": {"type": "WordPiece", "vocab": ids},
-        "normalizer": {"type": "BertNormalizer", "lowercase": False},
+        "normalizer": bert,
         "added_tokens": [{"id": 0, "content": "[PAD]"}],
     }
     file = theirs / "tokenizer.json"
@@ -70,6 +71,12 @@ def test_vocabulary_of_a_fast_tokeniser(theirs: Path) -> None:
         "WordPiece": {"model": {"type": "BPE", "vocab": ids}},
         "no vocabulary": {"model": {"type": "WordPiece"}},
         "0, 1, 2": {"model": {"type": "WordPiece", "vocab": {**ids, "a": 999}}},
+        "lowercase is None": {"normalizer": {"type": "BertNormalizer"}},
+        "type is 'NFKC'": {"normalizer": {"type": "NFKC"}},
+        "type is None": {"normalizer": None},
+        "strip_accents is True": {"normalizer": {**bert, "strip_accents": True}},
+        "handle_chinese_chars": {"normalizer": {**bert, "handle_chinese_chars": False}},
+        "prefix is '@@'": {"model": {**fast["model"], "continuing_subword_prefix": "@@"}},
         "two lines": {"model": {"type": "WordPiece", "vocab": {**ids, "a\nb": 69}}},
         "not JSON": {"added_tokens": [{"id": 69, "content": "\ud800"}]},
     }.items():

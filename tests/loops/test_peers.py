@@ -101,6 +101,8 @@ def test_everyone_hears_everyone(together: Callable[..., Workers]) -> None:
         answers = workers.all(lambda i, team, turn=turn: team.gather([i, turn]))
         assert answers == [[[0, turn], [1, turn], [2, turn]]] * 3
     assert workers.all(lambda i, team: team.from_chief(f"of {i}")) == ["of 0"] * 3
+    labels = "x" * 600_000  # of all together, more than a megabyte
+    assert workers.all(lambda i, team: team.gather(labels)) == [[labels] * 3] * 3
 
 
 def test_they_leave_together(together: Callable[..., Workers]) -> None:

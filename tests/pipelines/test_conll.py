@@ -58,6 +58,7 @@ BAD = {
     "BILOU": (b"EU U-ORG\n", "line 1: tag 'U-ORG' is neither"),
     "JSON": (b'{"text": "a", "label": "b"}\n', "line 1: tag '\"b\"}' is neither"),
     "Latin-1": (b"EU O\ncaf\xe9 O\n", "line 2: is not UTF-8"),
+    "old mac": (b"EU O\rsays O\r", "line 1: lines end in CR alone; save"),
     "zero": (b"EU O\n\0 O\n", "line 2: holds a zero byte"),
 }
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import tempfile
 import tracemalloc
 from pathlib import Path
@@ -132,6 +133,10 @@ def test_bad_folders(tmp_path):
     with pytest.raises(UserError, match=r"gone\.txt: cannot be read \(No such file"):
         list(read_documents(CorpusOptions(tmp_path)))
     (tmp_path / "gone.txt").unlink()
+    os.mkfifo(tmp_path / "pipe.txt")  # to open it would wait for ever
+    with pytest.raises(UserError, match=r"pipe\.txt: cannot be read \(it is no file"):
+        list_files(CorpusOptions(tmp_path))
+    (tmp_path / "pipe.txt").unlink()
     with pytest.raises(UserError, match=r"holds no text; .*\.txt, .*\.jsonl\.gz"):
         list_files(CorpusOptions(tmp_path))
     with pytest.raises(UserError, match="is a file"):

@@ -6,8 +6,7 @@ import pytest
 
 from bert_core.errors import UserError
 from pipelines import datasets
-from pipelines.docstrings import NAME
-from pipelines.options import PrepareOptions
+from pipelines.options import EMBEDDED, PrepareOptions
 from pipelines.prepared import Document, Source, write_source
 
 
@@ -15,9 +14,9 @@ def found(
     monkeypatch: pytest.MonkeyPatch, cache: Path, version: str, has_labels: bool = True
 ) -> tuple[Source, Path]:
     documents = [Document(f"Of version {version}.", "train", "pos")]
-    source = Source(NAME, {"version": version}, documents, has_labels=has_labels)
+    source = Source(EMBEDDED, {"version": version}, documents, has_labels=has_labels)
     monkeypatch.setattr(datasets.docstrings, "source", lambda: source)
-    return datasets.find_labelled(PrepareOptions(NAME, cache))
+    return datasets.find_labelled(PrepareOptions(EMBEDDED, cache))
 
 
 def test_another_version_is_not_in_the_way(

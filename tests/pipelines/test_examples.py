@@ -51,8 +51,8 @@ def test_every_format_gives_back_what_was_written(tmp_path_factory, suffix, gz, 
 def test_pairs_named_columns_and_files_without_labels(tmp_path):
     path = tmp_path / "pairs.tsv"
     path.write_text('premise\thypothesis\nHe said "no"\t\n"a\tb\nc"\td\n')
-    options = ExamplesOptions(text_column="premise", text_pair_column="hypothesis")
-    assert read_examples(path, options, require_labels=False) == [
+    options = ExamplesOptions("premise", label_column=None, text_pair_column="hypothesis")
+    assert read_examples(path, options) == [
         Example('He said "no"', "", None),
         Example("a\tb\nc", "d", None),
     ]
@@ -107,6 +107,7 @@ BAD_FILES = {
     "label is blank": ("data.jsonl", b'{"text": "", "label": ""}', "'label' is empty"),
     "surrogate": ("data.jsonl", b'{"text": "\\ud800", "label": 1}', "unpaired surrogate"),
     "latin-1": ("data.csv", b"text,label\na,b\ncaf\xe9,c\n", "line 3: is not UTF-8"),
+    "old mac": ("data.csv", b"text,label\ra,b\r", "line 1: lines end in CR alone; save"),
     "utf-16": ("data.csv", "text,label\n".encode("utf-16-le"), "line 1: holds a zero byte"),
     "not gzip": ("data.jsonl.gz", GOOD_JSON, "data.jsonl.gz: is not a whole gzip file"),
     "cut gzip": ("data.jsonl.gz", gzip.compress(GOOD_JSON)[:-9], "is not a whole gzip file"),

@@ -12,7 +12,7 @@ from bert_core.errors import UserError
 from pipelines import prepared
 from pipelines.corpus import read_documents
 from pipelines.options import CorpusOptions
-from pipelines.prepared import Document, Source, describe, write_source
+from pipelines.prepared import Document, Source, check_data_dir, describe, write_source
 
 ROOT = Path(prepared.__file__).parents[1]
 DOCUMENTS = (
@@ -133,7 +133,24 @@ def test_directories_of_others_are_never_overwritten(tmp_path):
     with pytest.raises(UserError, match=r"was not written by this program \(thesis\.txt\)"):
         write_source(source(version="2"), tmp_path / "d", True)
     assert (tmp_path / "d" / "thesis.txt").exists()
+    (tmp_path / "d" / "thesis.txt").rename(tmp_path / "d" / "corpus" / "thesis.txt")
+    with pytest.raises(UserError, match=r"not written by this program \(corpus/thesis\.txt\)"):
+        write_source(source(version="2"), tmp_path / "d", True)
+    assert (tmp_path / "d" / "corpus" / "thesis.txt").exists()
     assert (tmp_path / "thesis.txt").read_text() == "irreplaceable"
+
+
+def test_a_label_of_blanks_is_none(tmp_path):
+    documents = [Document("One.", "train", " "), Document("Two.", "train", "a")]
+    record = write_source(source(documents), tmp_path / "d", False)
+    assert record["examples"] == {"train": {"a": 1}}
+    assert (tmp_path / "d" / "unlabelled.txt").read_text() == "One.\n"
+
+
+def test_a_mount_is_refused_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "is_mount", lambda path: path == tmp_path)
+    with pytest.raises(UserError, match="is a mount; name a directory in it"):
+        check_data_dir(source(), tmp_path, False)
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
