@@ -25,8 +25,8 @@ GROWING = ("encoder/embeddings/", "head/bias")
 CHARTED = "unigram_entropy"  # a flat line in the chart of the loss
 
 
-def say(text: str) -> None:
-    print(text, flush=True)
+def say(text: str, end: str = "\n") -> None:
+    print(text, end=end, flush=True)
     stopping.check()
 
 

@@ -18,7 +18,8 @@ class AdamWOptions:
 
     def __post_init__(self) -> None:
         for name in ("beta1", "beta2"):
-            if not 0 <= getattr(self, name) < 1:
+            # float32 has no number between 1 - 6e-8 and 1.
+            if not 0 <= getattr(self, name) < 1 - 6e-8:
                 raise UserError(f"--{name}={getattr(self, name)}: must be in [0, 1)")
         for name, least in (("epsilon", 1e-12), ("weight_decay", 0.0), ("clip_norm", 0.0)):
             if not least <= getattr(self, name) < math.inf:

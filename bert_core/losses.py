@@ -59,9 +59,18 @@ def tied_cross_entropy(
             scale = (d_loss * weights)[:, tf.newaxis]  # [M, 1]
             scaled_x = scale * x
             size = embeddings.shape[0]
-            d_x = product(probabilities, embeddings, dtype) - tf.gather(embeddings, labels)
-            d_embeddings = product(probabilities, scaled_x, dtype, transpose_a=True)
-            d_embeddings -= tf.math.unsorted_segment_sum(scaled_x, labels, size)
+            if dtype == tf.float32:
+                d_x = product(probabilities, embeddings) - tf.gather(embeddings, labels)
+                d_embeddings = product(probabilities, scaled_x, transpose_a=True)
+                d_embeddings -= tf.math.unsorted_segment_sum(scaled_x, labels, size)
+            else:  # once rounded, the two would not cancel where the model is sure
+                places = tf.stack([tf.range(tf.size(labels)), labels], axis=1)
+                of_labels = tf.gather_nd(probabilities, places) - 1.0
+                differences = tf.tensor_scatter_nd_update(
+                    tf.cast(probabilities, dtype), places, tf.cast(of_labels, dtype)
+                )
+                d_x = product(differences, embeddings, dtype)
+                d_embeddings = product(differences, scaled_x, dtype, transpose_a=True)
             d_bias = tf.matmul(probabilities, scale, transpose_a=True)  # [V, 1]
             d_bias -= tf.math.unsorted_segment_sum(scale, labels, size)
             return scale * d_x, d_embeddings, tf.squeeze(d_bias, axis=1)

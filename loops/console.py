@@ -9,6 +9,7 @@ import io
 import os
 import stat
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -37,6 +38,41 @@ def harden_output() -> None:
 def reader_is_gone() -> bool:
     """Whether what is printed reaches nobody any more."""
     return isinstance(sys.stdout, _Hardened) and sys.stdout.broken
+
+
+_terminal: int | None = None  # where stderr goes, while it is held back
+
+
+@contextlib.contextmanager
+def stderr_held_back() -> Iterator[None]:
+    """Keeps what is written to stderr, and shows it only if an exception comes.
+
+    TensorFlow's libraries print while they are loaded, whatever TF_CPP_MIN_LOG_LEVEL
+    says (tensorflow/tensorflow#100442).
+    """
+    global _terminal
+    sys.stderr.flush()
+    terminal = _terminal = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except Exception:
+            held.seek(0)
+            os.write(terminal, held.read())
+            raise
+        finally:
+            _terminal = None
+            os.dup2(terminal, 2)
+            os.close(terminal)
+
+
+def print_error(line: str) -> None:
+    """A line on standard error, held back or not."""
+    if _terminal is None:
+        print(line, file=sys.stderr, flush=True)
+    else:
+        os.write(_terminal, f"{line}\n".encode(errors="backslashreplace"))
 
 
 class _Hardened:

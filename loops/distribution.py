@@ -106,6 +106,9 @@ def start_replicas(options: DistributionOptions | None, team: Team) -> Replicas:
 
 def _strategy(options: DistributionOptions, team: Team) -> Any:
     if team.size > 1:
+        # The strategy waits for all of them without letting any other thread work: the chief
+        # may be reading a corpus for minutes yet, and who waits is to show that it lives.
+        team.gather("here")
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
         stopping.handle_signals()
         return strategy

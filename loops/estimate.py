@@ -18,7 +18,7 @@ ASSUMED_SHARE = 0.5
 def estimate(
     config: BertConfig,
     batch_shape: tuple[int, int, int],
-    steps_an_epoch: int,
+    steps_an_epoch: float,
     length: LengthOptions,
 ) -> str:
     """A line on how long pretraining would be; batch_shape: (B, S, P)."""

@@ -49,7 +49,7 @@ def num_computed(input_ids: tf.Tensor, window: int) -> int:
     return int(tf.size(input_ids)) // length * computed
 
 
-def num_steps(length: LengthOptions, steps_an_epoch: int, seconds: float) -> int:
+def num_steps(length: LengthOptions, steps_an_epoch: float, seconds: float) -> int:
     """The steps of a run, if a step takes `seconds`: the fewest that a limit gives."""
     limits = []
     if length.num_train_steps is not None:

@@ -81,8 +81,11 @@ def meet(cluster: Cluster, port: int, patience: float) -> dict[int, Line]:
 
 
 def _listening(port: int) -> socket.socket:
+    # Both families where the system has both: a worker may know the chief by either.
+    both = socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if both else socket.AF_INET
     try:
-        server = socket.create_server(("", port))
+        server = socket.create_server(("", port), family=family, dualstack_ipv6=both)
     except OSError as error:
         raise UserError(
             f"--peer_port={port}: cannot be listened on ({error.strerror}); is another "

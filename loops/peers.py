@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 from bert_core.errors import UserError
 from bert_core.escapes import escaped
-from loops import stopping
+from loops import console, stopping
 from loops.cluster import Cluster
 from loops.lines import BEAT, Line, meet
 from loops.options import DistributionOptions
@@ -131,7 +131,8 @@ class Team:
             self._find_out(error)
         if error is None or (self._agreed and isinstance(error, stopping.Stopped)):
             self._parting = True
-            self.gather("done")
+            with stopping.deferred():  # the chief has something to finish
+                self.gather("done")
             return
         self._ending = True
         code = {UserError: 2, stopping.Stopped: stopping.exit_code()}.get(kind, TRY_AGAIN)
@@ -246,6 +247,6 @@ class Team:
         flushing.start()
         flushing.join(BEAT)
         with contextlib.suppress(OSError):  # a terminal that is gone
-            print(f"{Path(sys.argv[0]).name}: {escaped(text)}", file=sys.stderr, flush=True)
+            console.print_error(f"{Path(sys.argv[0]).name}: {escaped(text)}")
         self._leave(code)
         raise SystemExit(code)  # where leaving is only pretended

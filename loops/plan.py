@@ -23,7 +23,7 @@ class Plan:
 
     model: tf.Module
     make_batches: MakeBatches
-    steps_an_epoch: int
+    steps_an_epoch: float
     batch_size: int  # sequences a step
     seq_length: int  # tokens a sequence, at most
     unit: str  # of speed: "tokens" or "texts"
@@ -77,7 +77,7 @@ def measured(plan: Plan, state: TrainState, steps: TrainSteps, must_measure: boo
 
 def settled(options: LoopOptions, plan: Plan, num_train_steps: int) -> LoopOptions:
     """With what is left to the task and the model filled in."""
-    every = plan.steps_an_epoch if plan.evaluate_each_epoch else num_train_steps // 10
+    every = round(plan.steps_an_epoch) if plan.evaluate_each_epoch else num_train_steps // 10
     tokens = plan.batch_size * plan.seq_length
     a_call = length.steps_a_call(length.num_parameters(plan.model), tokens)
     return dataclasses.replace(

@@ -2,13 +2,10 @@
 
 import contextlib
 import os
-import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from loops import metal
+from loops import console, metal
 from loops.options import DistributionOptions, RuntimeOptions
 from loops.peers import Team
 
@@ -27,7 +24,7 @@ def start_tensorflow(options: RuntimeOptions) -> None:
     To be called before anything else imports it.
     """
     set_environment(options)
-    with contextlib.nullcontext() if options.verbose else stderr_held_back():
+    with contextlib.nullcontext() if options.verbose else console.stderr_held_back():
         import tensorflow as tf
         import tensorflow_text  # noqa: F401  (its import prints as well)
 
@@ -52,28 +49,6 @@ def start_devices(
     from loops.distribution import start_replicas
 
     return start_replicas(distribution, team)
-
-
-@contextlib.contextmanager
-def stderr_held_back() -> Iterator[None]:
-    """Keeps what is written to stderr, and shows it only if an exception comes.
-
-    TensorFlow's libraries print while they are loaded, whatever TF_CPP_MIN_LOG_LEVEL
-    says (tensorflow/tensorflow#100442).
-    """
-    sys.stderr.flush()
-    terminal = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        except Exception:
-            held.seek(0)
-            os.write(terminal, held.read())
-            raise
-        finally:
-            os.dup2(terminal, 2)
-            os.close(terminal)
 
 
 def num_threads(options: RuntimeOptions) -> int:

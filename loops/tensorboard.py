@@ -10,6 +10,7 @@ import tensorflow as tf
 from tensorboard.plugins.hparams import summary_v2 as hparams_summary
 
 from bert_core.escapes import escaped
+from loops import stopping
 from loops.failures import disk_errors
 from loops.files import sync, write_whole
 
@@ -96,7 +97,9 @@ def trim(logs: Path, last_step: int) -> None:
             continue
         trimmed = file.with_name(file.name + ".trimmed")
         with disk_errors(file), tf.io.TFRecordWriter(str(trimmed)) as writer:
-            for record in _whole_records(file):
+            for number, record in enumerate(_whole_records(file)):
+                if number % 1000 == 0:  # of millions it takes minutes: a sign of life
+                    stopping.check()
                 event = tf.compat.v1.Event.FromString(record)
                 if event.step <= last_step or event.HasField("file_version"):
                     writer.write(record)
@@ -109,11 +112,9 @@ def _event_files(logs: Path) -> list[Path]:
     return [*logs.glob("events.*"), *logs.glob("*/events.*")]
 
 
-def _whole_records(file: Path) -> list[bytes]:
-    records = []
-    try:
-        for record in tf.data.TFRecordDataset(str(file)):
-            records.append(record.numpy())
-    except tf.errors.DataLossError:
-        pass  # the record being written when the process died
-    return records
+def _whole_records(file: Path) -> Iterator[bytes]:
+    records = iter(tf.data.TFRecordDataset(str(file)))
+    # A damaged one is what was being written when the process died.
+    with contextlib.suppress(StopIteration, tf.errors.DataLossError):
+        while True:
+            yield next(records).numpy()

@@ -12,8 +12,7 @@ import tensorflow as tf
 from bert_core.batch import ClassificationBatch
 from bert_core.errors import RunError
 from bert_core.models import Classifier
-from loops.console import Bar
-from loops.startup import stderr_held_back
+from loops.console import Bar, stderr_held_back
 
 
 def quantised(model: Classifier, pad_id: int, sep_id: int) -> bytes:

@@ -31,8 +31,9 @@ def num_windows(stream: TokenStream, options: MlmOptions) -> int:
     return -(-stream.num_tokens // length)
 
 
-def steps_an_epoch(stream: TokenStream, options: MlmOptions) -> int:
-    return -(-num_windows(stream, options) // options.batch_size)
+def steps_an_epoch(stream: TokenStream, options: MlmOptions) -> float:
+    """No whole number: a batch runs on into the next epoch."""
+    return num_windows(stream, options) / options.batch_size
 
 
 def training_batches(

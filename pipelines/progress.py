@@ -1,5 +1,6 @@
 """A line of progress now and then, from work that takes long."""
 
+import functools
 import sys
 import time
 from collections.abc import Callable
@@ -12,16 +13,16 @@ class Progress:
     """Shows a message now and then: with a bar and the time left, where the share is known.
 
     share: how much is done, from 0 to 1; None: not known.
-    say: prints a line. A terminal has instead one line that is written over.
+    say: prints a line, or what ends in `end`. A terminal has one line that is written over.
     """
 
     def __init__(
         self,
         share: Callable[[], float] | None = None,
-        say: Callable[[str], None] | None = None,
+        say: Callable[..., None] | None = None,
     ) -> None:
         self._share = share
-        self._say = say or (lambda line: print(line, flush=True))
+        self._say = say or functools.partial(print, flush=True)
         self._terminal = sys.stdout.isatty()
         self._interval = 0.2 if self._terminal else 3.0
         self._started = self._last = time.monotonic()
@@ -34,7 +35,7 @@ class Progress:
         self._last = now
         line = f"  {message()} {self._how_far(now - self._started)}"
         if self._terminal:
-            print(_ERASE + line, end="", flush=True)
+            self._say(_ERASE + line, end="")
         else:
             self._say(line)
 

@@ -166,8 +166,9 @@ def _open_split(directory: Path, name: str, manifest: dict[str, Any]) -> TokenSt
 
 
 def _statistics(values: dict[str, Any]) -> SplitStatistics:
-    statistics = SplitStatistics(**values)
-    for field in dataclasses.fields(SplitStatistics):
+    fields = dataclasses.fields(SplitStatistics)
+    statistics = SplitStatistics(**{field.name: values[field.name] for field in fields})
+    for field in fields:
         value = getattr(statistics, field.name)
         wanted: Any = (int, float) if field.type is float else field.type
         if not isinstance(value, wanted):

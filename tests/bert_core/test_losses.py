@@ -82,6 +82,27 @@ def test_tied_cross_entropy_is_the_plain_one_with_its_gradients(mode, spread, si
         assert_close(one, other, TOLERANCE * max(1.0, 0.1 * np.abs(other).max()))
 
 
+@pytest.mark.parametrize("dtype", [tf.bfloat16, tf.float16])
+def test_in_16_bits_a_gradient_vanishes_with_the_loss(dtype):
+    rng = np.random.default_rng(4)
+    table = rng.standard_normal((40, 32)).astype(np.float32)
+    labels = np.arange(16, dtype=np.int32)
+    x, weights = tf.constant(0.6 * table[:16]), np.ones(16, np.float32)
+
+    def gradients(dtype):
+        inputs = [x, tf.constant(table), tf.zeros(40)]
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            loss, _ = tied_cross_entropy(*inputs, labels, weights, dtype)
+        return float(loss[0] / loss[1]), tape.gradient(loss[0], inputs)
+
+    loss, exact = gradients(tf.float32)
+    assert loss < 0.01  # of nearly all tokens it is sure
+    _, found = gradients(dtype)
+    for one, other in zip(found[:2], exact[:2], strict=True):
+        assert np.linalg.norm(one - other) < 0.1 * np.linalg.norm(other)
+
+
 def test_tied_cross_entropy_of_logits_beyond_exp():
     x = np.array([[1e4], [-1e4]], np.float32)
     table, bias = np.array([[1.0], [0.0], [-1.0]], np.float32), np.zeros(3, np.float32)

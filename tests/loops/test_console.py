@@ -146,6 +146,23 @@ def test_a_disk_that_fails_is_no_terminal(tmp_path: Path) -> None:
         console._Hardened(Failing(file)).write("a line")
 
 
+HOLDS_BACK = """
+import os
+from loops import console
+with console.stderr_held_back():
+    os.write(2, b"noise of a library")
+    console.print_error("worker 1 has gone")
+console.print_error("and so on")
+"""
+
+
+def test_an_error_is_seen_while_libraries_are_not() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HOLDS_BACK], cwd=ROOT, capture_output=True, check=True
+    )
+    assert done.stderr == b"worker 1 has gone\nand so on\n"
+
+
 ASKS = """
 import itertools
 from loops import console

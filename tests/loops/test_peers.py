@@ -121,6 +121,34 @@ def test_they_leave_together(together: Callable[..., Workers]) -> None:
     assert not workers.codes
 
 
+def test_a_signal_waits_while_the_chief_finishes(
+    together: Callable[..., Workers], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers = together(2)
+    deferred = []
+    gather = Team.gather
+
+    def watched(team: Team, value: Any) -> list[Any]:
+        deferred.append(stopping._deferred)
+        return gather(team, value)
+
+    monkeypatch.setattr(Team, "gather", watched)
+    for team in workers.teams.values():
+        team.__enter__()
+    workers.all(lambda i, team: team.__exit__(None, None, None))
+    assert deferred == [True, True]
+    workers.close()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_chief_is_found_by_either_family(host: str) -> None:
+    if host == "::1" and not socket.has_dualstack_ipv6():
+        pytest.skip("this system has one")
+    (port,) = free_ports(1)
+    with lines._listening(port):
+        socket.create_connection((host, port), timeout=5).close()
+
+
 def test_other_settings_are_named_on_all(together: Callable[..., Workers]) -> None:
     def check(index: int, team: Team) -> str:
         with pytest.raises(UserError) as caught:

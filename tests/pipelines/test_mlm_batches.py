@@ -7,7 +7,12 @@ import pytest
 
 from bert_core.batch import MlmBatch
 from bert_core.errors import UserError
-from pipelines.mlm_batches import evaluation_batches, num_windows, training_batches
+from pipelines.mlm_batches import (
+    evaluation_batches,
+    num_windows,
+    steps_an_epoch,
+    training_batches,
+)
 from pipelines.options import MlmOptions
 from pipelines.token_store import SplitStatistics, TokenStream
 from pipelines.vocabulary import SPECIAL_TOKENS, Vocabulary
@@ -22,8 +27,14 @@ def _stream(tokens: int, shards: int = 3) -> TokenStream:
     return TokenStream(
         "train",
         np.array_split(ids, shards),
-        SplitStatistics(1, tokens, tokens, 0.0, "w0", 0.0, 0.0),
+        SplitStatistics(1, tokens, 0.0, 0.0),
     )
+
+
+def test_an_epoch_may_be_less_than_a_step():
+    stream = _stream(1 + 15 * 5)  # windows of 15 behind [CLS]
+    assert num_windows(stream, OPTIONS) == 6
+    assert steps_an_epoch(stream, OPTIONS) == 1.5  # of batches of 4
 
 
 def _batches(stream: TokenStream, options: MlmOptions, first: int, last: int) -> list[MlmBatch]:

@@ -15,7 +15,7 @@ SEP, VOCAB_SIZE, HIDDEN_SIZE = 3, 20, 6
 
 
 def _stream(ids: np.ndarray) -> TokenStream:
-    statistics = SplitStatistics(1, len(ids), len(ids), 0.0, "", 0.0, 0.0)
+    statistics = SplitStatistics(1, len(ids), 0.0, 0.0)
     return TokenStream("train", [ids.astype(np.uint16)], statistics)
 
 

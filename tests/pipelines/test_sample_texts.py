@@ -20,7 +20,7 @@ TOKENIZER = Tokenizer(VOCABULARY)
 
 def stream(documents: list[list[int]]) -> TokenStream:
     ids = np.array([i for document in documents for i in (*document, VOCABULARY.sep_id)])
-    statistics = SplitStatistics(len(documents), len(ids), 1, 0.0, "a", 0.1, 1.0)
+    statistics = SplitStatistics(len(documents), len(ids), 0.1, 1.0)
     return TokenStream(
         "dev", [ids[:50].astype(np.uint16), ids[50:].astype(np.uint16)], statistics
     )

@@ -15,7 +15,7 @@ VOCAB_SIZE = 40
 
 
 def _stream(ids: np.ndarray, shards: int = 1) -> TokenStream:
-    statistics = SplitStatistics(1, len(ids), len(ids), 0.0, "", 0.0, 0.0)
+    statistics = SplitStatistics(1, len(ids), 0.0, 0.0)
     return TokenStream("train", np.array_split(ids.astype(np.uint16), shards), statistics)
 
 
