@@ -121,7 +121,7 @@ def finetune(
     run = RunDirectory(path)
     session = open_session(run, planned)
     scorer = Scorer(model, task.score)
-    best = BestWeights(run.best, model, session.recorder.metrics.lines, task.metric)
+    best = BestWeights(run.best, model, session.recorder.metrics.evaluations, task.metric)
     dev = questions(session, task, data.dev, vocabulary, seed)
     samples = sample_texts.of_texts(data.dev.texts.first, vocabulary)
     longest = config.attention_window or flags.FLAGS.max_seq_length
@@ -222,6 +222,7 @@ def report(
 ) -> dict[str, float]:
     """Scores the best weights on the test file (dev without one) and writes it all down."""
     from loops import pictures
+    from loops.metrics_log import read_metrics
 
     task, name = data.task, "dev" if data.test is None else "test"
     split = data.dev if data.test is None else data.test
@@ -236,7 +237,8 @@ def report(
         recorder.tensorboard.image(f"confusion_{name}", step, matrix)
         run.write("confusion.png", matrix)
     recorder.sync()
-    run.write("curves.png", pictures.curves(recorder.metrics.lines, {}, task.metric))
+    curves = pictures.curves(read_metrics(run.metrics), {}, task.metric)
+    run.write("curves.png", curves)
     warning = task.warning(split.truth, scored.answers)
     if warning:
         print(warning)

@@ -14,28 +14,42 @@ from loops.files import naming, write_whole
 
 
 class MetricsLog:
-    """Appends lines; `lines` holds all that stand in the file."""
+    """Appends lines.
+
+    evaluations: the lines that stand in the file but those of training, which can be millions.
+    num_skipped: of all, the training steps that were skipped.
+    """
 
     def __init__(self, path: Path, last_step: int):
         """Opens to go on after `last_step`; test figures come after all steps."""
-        self.lines = [
+        kept = [
             line
             for line in read_metrics(path)
             if line["step"] <= last_step and line["split"] != "test"
         ]
-        write_whole(path, "".join(json.dumps(line) + "\n" for line in self.lines))
+        write_whole(path, "".join(json.dumps(line) + "\n" for line in kept))
+        self.evaluations: list[dict[str, Any]] = []
+        self.num_skipped = 0
+        for line in kept:
+            self._note(line)
         self._path, self._file = path, path.open("a", encoding="utf-8")
 
     def add(self, split: str, step: int, values: dict[str, float]) -> None:
         line = {"split": split, "step": step, **values}
-        self.lines.append(line)
+        self._note(line)
         with naming(self._path):
             self._file.write(json.dumps(line) + "\n")
             self._file.flush()
 
     def has(self, split: str, step: int) -> bool:
-        """Whether there is a line of that split and step."""
-        return any(x["step"] == step and x["split"] == split for x in reversed(self.lines))
+        """Whether there is a line of an evaluation on that split at that step."""
+        return any(x["step"] == step and x["split"] == split for x in self.evaluations)
+
+    def _note(self, line: dict[str, Any]) -> None:
+        if line["split"] == "train":
+            self.num_skipped += int(line.get("skipped_steps", 0))
+        else:
+            self.evaluations.append(line)
 
     def sync(self) -> None:
         """Waits until all lines are on the disk; due before a checkpoint is marked."""

@@ -3,7 +3,7 @@
 import shlex
 
 from loops import pictures
-from loops.metrics_log import last_of
+from loops.metrics_log import last_of, read_metrics
 from loops.session import Session
 
 
@@ -11,7 +11,7 @@ def report(session: Session, unigram_entropy: float) -> None:
     """Draws the curves; prints the last dev figures and what to type next."""
     run = session.run
     baselines = {"unigram entropy": unigram_entropy}
-    lines = session.recorder.metrics.lines
+    lines = read_metrics(run.metrics)
     run.write("curves.png", pictures.curves(lines, baselines, "masked_accuracy"))
     last = last_of(run.metrics, "dev")
     print(

@@ -108,8 +108,7 @@ def _check_skipped(
                 "Take --precision=bfloat16, or lower --learning_rate,",
             )
         return
-    before = int(sum(x.get("skipped_steps", 0) for x in session.recorder.metrics.lines))
-    so_far = before + bad.size
+    so_far = session.recorder.metrics.num_skipped + bad.size
     if so_far > session.loop.max_bad_steps:
         command = session.run.command(f"--max_bad_steps={so_far}")
         raise _NotFinite(

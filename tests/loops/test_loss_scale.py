@@ -12,6 +12,7 @@ from bert_core.errors import RunError, UserError
 from bert_core.models import MaskedLanguageModel
 from loops import stopping, train_step
 from loops.loss_scale import CEILING, FLOOR, MOST_SKIPPED, START, LossScale
+from loops.metrics_log import read_metrics
 from loops.options import RuntimeOptions
 from loops.session import open_session
 from loops.train_loop import train
@@ -142,7 +143,7 @@ def test_a_resume_is_exact_in_the_scale_too(tmp_path, opened) -> None:
             *toy.weights(session),
             state.loss_scale.scale.numpy(),
             state.loss_scale.streak.numpy(),
-            session.recorder.metrics.lines,
+            read_metrics(session.run.metrics),
         ]
 
     # Stopped while the scale is still coming down, and in a stretch of good steps.

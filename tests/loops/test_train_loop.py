@@ -16,6 +16,7 @@ from bert_core.schedule import warmup_then_decay
 from loops import stopping
 from loops.checkpoints import marked_steps
 from loops.evaluate import Evaluator
+from loops.metrics_log import read_metrics
 from loops.options import RuntimeOptions, ScheduleOptions
 from loops.plan import build
 from loops.profiler import Profiler
@@ -34,7 +35,7 @@ def test_each_window_is_logged_once_and_evaluated_when_due(tmp_path: Path) -> No
     session = open_toy(tmp_path, steps=45)
     evaluate = evaluate_with(session)
     train(session, evaluate)
-    lines = session.recorder.metrics.lines
+    lines = read_metrics(session.run.metrics)
     logged = [line["step"] for line in lines if line["split"] == "train"]
     assert logged == list(range(5, 50, 5))
     assert [line["step"] for line in lines if line["split"] == "dev"] == [20, 40, 45]
@@ -80,7 +81,7 @@ def test_a_run_takes_and_logs_the_steps_that_its_settings_say(tmp_path: Path) ->
         *zip(session.state.optimizer.v, state.optimizer.v, strict=True),
     ):
         np.testing.assert_array_equal(of_run.numpy(), of_steps.numpy())
-    lines = [x for x in session.recorder.metrics.lines if x["split"] == "train"]
+    lines = [x for x in read_metrics(session.run.metrics) if x["split"] == "train"]
     for line, end in zip(lines, range(5, 45, 5), strict=True):
         window = {name: column[end - 5 : end] for name, column in columns.items()}
         assert line == {
@@ -135,7 +136,7 @@ def test_a_bad_step_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     words = ["zero", "one", "two", "three", "four"]
     assert text.startswith(f"row 0\n  {words[ids[0]]} {words[ids[1]]}\n  targets nan\nrow 1\n")
     assert marked_steps(tmp_path / "checkpoints") == [0, 10, 20]
-    assert session.recorder.metrics.lines[-1]["step"] == 20
+    assert read_metrics(session.run.metrics)[-1]["step"] == 20
 
 
 def test_an_infinite_loss_with_finite_gradients_is_bad_too() -> None:
@@ -163,8 +164,8 @@ def test_some_bad_steps_may_be_skipped_also_across_a_resume(tmp_path: Path) -> N
     train(session, evaluate_with(session))
     untouched = open_toy(tmp_path / "untouched", bad_steps=bad, max_bad_steps=4)
     train(untouched, evaluate_with(untouched))
-    lines = session.recorder.metrics.lines
-    assert lines == untouched.recorder.metrics.lines
+    lines = read_metrics(session.run.metrics)
+    assert lines == read_metrics(untouched.run.metrics)
     assert list(weights(session)) == list(weights(untouched))
     assert {x["step"]: x["skipped_steps"] for x in lines if "skipped_steps" in x} == {
         10: 1.0, 25: 2.0, 35: 1.0,
@@ -194,14 +195,14 @@ def test_stopped_while_evaluating(tmp_path: Path, at: int) -> None:
     with pytest.raises(stopping.Stopped):
         train(session, evaluate)
     assert stopping.exit_code() == 143
-    assert session.recorder.metrics.lines[-1]["split"] == "train"
+    assert read_metrics(session.run.metrics)[-1]["split"] == "train"
     assert marked_steps(tmp_path / "run" / "checkpoints")[-1] == at
     stopping._requested = 0
     resumed = open_toy(tmp_path / "run")
     train(resumed, evaluate_with(resumed))
     untouched = open_toy(tmp_path / "untouched")
     train(untouched, evaluate_with(untouched))
-    assert resumed.recorder.metrics.lines == untouched.recorder.metrics.lines
+    assert read_metrics(resumed.run.metrics) == read_metrics(untouched.run.metrics)
     assert list(weights(resumed)) == list(weights(untouched))
 
 
