@@ -14,7 +14,7 @@ import types
 from collections.abc import Iterator
 
 _requested = 0
-_deferred = False
+_deferred = 0  # how many times over
 _raised = False
 _checked = time.monotonic()
 
@@ -55,11 +55,11 @@ def deferred() -> Iterator[None]:
     Where TensorFlow calls Python back, an exception would be printed and dropped.
     """
     global _deferred
-    before, _deferred = _deferred, True
+    _deferred += 1
     try:
         yield
     finally:
-        _deferred = before
+        _deferred -= 1
 
 
 def requested() -> bool:

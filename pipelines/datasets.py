@@ -5,7 +5,8 @@ from pathlib import Path
 from bert_core.errors import UserError
 from pipelines import docstrings, tfds_text
 from pipelines.options import EMBEDDED, PrepareOptions
-from pipelines.prepared import Source, check_data_dir
+from pipelines.prepared import check_data_dir
+from pipelines.source import Source
 
 
 def find_dataset(options: PrepareOptions) -> Source:

@@ -26,8 +26,8 @@ from pathlib import Path
 from bert_core.errors import UserError
 from pipelines.cleaning import fold_whitespace
 from pipelines.options import EMBEDDED
-from pipelines.prepared import Document, Source
 from pipelines.progress import Progress
+from pipelines.source import Document, Source
 
 VERSION = "1"  # of the rules in this file
 MIN_CHARACTERS = 100  # "Returns the name." could come from anywhere

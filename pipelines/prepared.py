@@ -11,52 +11,21 @@ The directory is written beside its final place and renamed, so it is whole or a
 
 import collections
 import contextlib
-import dataclasses
-import hashlib
 import json
 import re
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 from bert_core.errors import UserError
 from pipelines.cleaning import fold_whitespace
 from pipelines.progress import Progress
+from pipelines.source import SPLITS, Document, Source
 
 FORMAT = 2
 MAX_FILE_BYTES = 64 * 2**20  # of one corpus file
-SPLITS = ("train", "validation", "test")
-
-
-class Document(NamedTuple):
-    """One text of a source. Train and corpus texts go to the corpus, the others do not.
-
-    Labelled ones are also examples, in the file of their split.
-    """
-
-    text: str
-    split: str  # "corpus", or one of SPLITS
-    label: str | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Source:
-    """A dataset: its documents, and what identifies the version of them."""
-
-    name: str
-    identity: dict[str, str]
-    documents: Iterable[Document]
-    label_names: tuple[str, ...] = ()  # empty: those seen, sorted
-    has_labels: bool = True
-
-    @property
-    def fingerprint(self) -> str:
-        """A hash of the identity, for a name that no other version has."""
-        identity = json.dumps(self.identity, sort_keys=True)
-        return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 
 def check_data_dir(source: Source, data_dir: Path, overwrite: bool) -> None:

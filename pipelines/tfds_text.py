@@ -17,7 +17,7 @@ from absl import logging
 from bert_core.errors import UserError
 from pipelines.cleaning import clean_text
 from pipelines.options import PrepareOptions
-from pipelines.prepared import SPLITS, Document, Source
+from pipelines.source import SPLITS, Document, Source
 
 _HELD_OUT = ("test", "val", "minival", "dev", "eval", "holdout", "held")
 _READ_AT_ONCE = 1024

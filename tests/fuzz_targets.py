@@ -26,8 +26,9 @@ from pipelines.corpus import read_documents
 from pipelines.corpus_report import CorpusReport, read_report
 from pipelines.examples import label_names, read_examples
 from pipelines.options import CorpusOptions, ExamplesOptions
-from pipelines.prepared import Source, _already_there
+from pipelines.prepared import _already_there
 from pipelines.regression import Regression
+from pipelines.source import Source
 from pipelines.token_classification import TokenClassification
 from pipelines.token_store import MANIFEST, open_store
 from pipelines.token_store_builder import build_store

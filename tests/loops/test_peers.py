@@ -129,7 +129,7 @@ def test_a_signal_waits_while_the_chief_finishes(
     gather = Team.gather
 
     def watched(team: Team, value: Any) -> list[Any]:
-        deferred.append(stopping._deferred)
+        deferred.append(stopping._deferred > 0)
         return gather(team, value)
 
     monkeypatch.setattr(Team, "gather", watched)

@@ -7,7 +7,8 @@ import pytest
 from bert_core.errors import UserError
 from pipelines import datasets
 from pipelines.options import EMBEDDED, PrepareOptions
-from pipelines.prepared import Document, Source, write_source
+from pipelines.prepared import write_source
+from pipelines.source import Document, Source
 
 
 def found(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import docstrings
-from pipelines.prepared import Document
+from pipelines.source import Document
 
 LONG = "A docstring that is long enough to be kept because it says what it has to say, " * 2
 

@@ -12,7 +12,8 @@ from bert_core.errors import UserError
 from pipelines import prepared
 from pipelines.corpus import read_documents
 from pipelines.options import CorpusOptions
-from pipelines.prepared import Document, Source, check_data_dir, describe, write_source
+from pipelines.prepared import check_data_dir, describe, write_source
+from pipelines.source import Document, Source
 
 ROOT = Path(prepared.__file__).parents[1]
 DOCUMENTS = (
