@@ -18,8 +18,9 @@ demo: $(VENV)/.run
 imdb-10min imdb-same-shape imdb-1h imdb-best: $(VENV)/.run
 	$(PY) run_recipe.py --flagfile=configs/$(subst -,_,$@).flags --output_dir=runs/$@ $(FLAGS)
 
-# As many processes as cores, up to 8, as each has TensorFlow; a file's tests share one, and so what they set up. The files whose
-# tests run programs take longest, and so come first, and that of the training step.
+# As many processes as cores, up to 8, as each has TensorFlow; a file's tests share one, and so
+# what they set up. The files whose tests run programs take longest, and so come first, and that
+# of the training step.
 PYTEST := -m pytest -q -m "not soak" --numprocesses=auto --maxprocesses=8 --dist=loadfile \
     --no-loadscope-reorder tests/loops/test_train_step.py tests/test_*.py tests
 

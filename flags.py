@@ -180,7 +180,9 @@ def dataset_options(data_dir: Path, overwrite: bool = False) -> options.PrepareO
     if not FLAGS.dataset:
         raise UserError("--dataset is missing; --help shows examples")
     if not re.fullmatch(r"[\w./:-]+", FLAGS.dataset) or ".." in FLAGS.dataset:
-        raise UserError(f"--dataset={FLAGS.dataset!r}: is no name of a dataset, see --help")
+        raise UserError(
+            f"--dataset={FLAGS.dataset!r}: is not the name of a dataset, see --help"
+        )
     for name in ("unlabelled", "text_key", "label_key"):
         if FLAGS.dataset == options.EMBEDDED and FLAGS[name].present:
             raise UserError(f"--{name}: is for datasets of TFDS, not {FLAGS.dataset}")
@@ -390,26 +392,23 @@ def start_of_phase() -> Path | None:
     return start
 
 
-def grown_config(
-    config: bert_config.BertConfig | None, vocab_size: int, seq_length: int
+def pretraining_config(
+    earlier: bert_config.BertConfig | None, vocab_size: int, seq_length: int
 ) -> bert_config.BertConfig:
-    """The architecture of an earlier run, with room for more tokens and positions.
-
-    A new one where there is no earlier run.
-    """
-    if config is None:
+    """A new architecture, or an earlier one with room for more tokens and positions."""
+    if earlier is None:
         return model_config(vocab_size, seq_length)
-    positions = max(config.max_position_embeddings, seq_length)
+    positions = max(earlier.max_position_embeddings, seq_length)
     return with_dropout(
-        dataclasses.replace(config, vocab_size=vocab_size, max_position_embeddings=positions)
+        dataclasses.replace(earlier, vocab_size=vocab_size, max_position_embeddings=positions)
     )
 
 
 @group
 def mlm_flags() -> None:
     """Masked language modelling:"""
-    flags.DEFINE_integer("seq_length", 128, "Tokens a sequence, [CLS] and [SEP] included.")
-    flags.DEFINE_integer("batch_size", 32, "Sequences a step, of all devices.")
+    flags.DEFINE_integer("seq_length", 128, "Tokens per sequence, [CLS] and [SEP] included.")
+    flags.DEFINE_integer("batch_size", 32, "Sequences per step, of all devices.")
     flags.DEFINE_float("masked_share", 0.15, "Share of the tokens to predict.")
     flags.DEFINE_bool("whole_word_masking", False, "Mask all pieces of a word together.")
     flags.DEFINE_integer("eval_sequences", 256, "Dev sequences an evaluation reads at most.")
@@ -428,6 +427,7 @@ def mlm_options() -> options.MlmOptions:
 
 def check_pretraining_flags() -> None:
     """UserError for what cannot be, whatever the start and the corpus hold."""
+    as_flagfile()
     eval_sequences()
     dropout()
 
@@ -466,12 +466,14 @@ def finetune_flags() -> None:
         None,
         "More to train on, with labels guessed by run_predict.py --classify --output.",
     )
-    flags.DEFINE_string("dev_file", None, "To choose the best epoch; unset: cut from training.")
+    flags.DEFINE_string(
+        "dev_file", None, "To choose the best weights by; unset: cut from training."
+    )
     flags.DEFINE_string("test_file", None, "Scored once, at the end.")
     flags.DEFINE_float("dev_share", 0.1, "Share of the training file to cut a dev split from.")
     flags.DEFINE_integer("max_seq_length", 256, "Tokens a text is cut to.")
     flags.DEFINE_string("truncation", "head", "What is kept of a longer text: head, head_tail.")
-    flags.DEFINE_integer("batch_size", 32, "Texts a step, of all devices.")
+    flags.DEFINE_integer("batch_size", 32, "Texts per step, of all devices.")
     flags.DEFINE_string(
         "pooling",
         "auto",
@@ -492,9 +494,9 @@ def finetune_flags() -> None:
     )
     flags.DEFINE_integer(
         "only_check_flags",
-        0,
-        "Only see whether the flags suit a start of so many positions, and the files that are "
-        "there the flags.",
+        None,
+        "Only check the flags, and the files that exist, for a start of so many positions; "
+        "0: of enough.",
     )
 
 
@@ -525,7 +527,7 @@ def labelled_files() -> dict[str, Path | None]:
 
 
 def reads_dataset() -> bool:
-    """Whether --dataset is given, and no file of one's own beside it."""
+    """Whether --dataset is given; UserError if it stands beside a file of one's own."""
     if not FLAGS.dataset:
         return False
     files = ("train_file", "guessed_file", "dev_file", "test_file")
@@ -563,7 +565,7 @@ def finetuning_config(
         raise UserError(f"--pooling: --task={FLAGS.task} reads each token, pooling none")
     automatic = trained_pooling if pools else "mean"
     pooling = automatic if FLAGS.pooling == "auto" else FLAGS.pooling
-    if pooling == "cls" and not config.sees_all(FLAGS.max_seq_length):
+    if pooling == "cls" and not config.fits_one_window(FLAGS.max_seq_length):
         raise UserError(
             f"--attention_window={config.attention_window}: pooling cls would read the first "
             "window alone; give --pooling=mean or detectors, or --attention_window=0"
@@ -573,6 +575,7 @@ def finetuning_config(
 
 def check_finetuning_flags(pools: bool) -> None:
     """UserError for what cannot be, whatever the start and the files hold."""
+    as_flagfile()
     if not reads_dataset():
         labelled_files()
     if FLAGS.task == "regression" and FLAGS.guessed_file:
@@ -636,7 +639,7 @@ def training_flags() -> None:
     flags.DEFINE_float("epsilon", 1e-6, "AdamW's epsilon.")
     flags.DEFINE_float("clip_norm", 1.0, "Global norm gradients are cut to; 0: none.")
     flags.DEFINE_integer(
-        "steps_per_loop", None, "Steps a host call; unset: a few seconds' worth, at most 10."
+        "steps_per_loop", None, "Steps per host call; unset: a few seconds' worth, at most 10."
     )
     flags.DEFINE_integer(
         "eval_steps", None, "Steps between evaluations; unset: ten a run, or every epoch."
@@ -657,10 +660,23 @@ def training_flags() -> None:
     )
 
 
-def training_options(default_peak: float, **default_length: float) -> TrainingOptions:
-    """What the training and runtime flags say; the defaults are the task's."""
+def training_runtime(**default_length: float) -> RuntimeOptions:
+    """How to start TensorFlow for training; UserError for a mistake in any training flag.
+
+    The peak rate depends on the model's width, which need not be known yet.
+    """
+    return training_options(default_peak=1.0, **default_length).runtime
+
+
+def length_options(**default: float) -> LengthOptions:
+    """How long to train; `default` where no flag says so."""
     lengths = ("num_train_steps", "num_epochs", "max_minutes")
     given = {name: FLAGS[name].value for name in lengths if FLAGS[name].value is not None}
+    return LengthOptions(**(given or default))
+
+
+def training_options(default_peak: float, **default_length: float) -> TrainingOptions:
+    """What the training and runtime flags say; the defaults are the task's."""
     return TrainingOptions(
         adamw=AdamWOptions(
             beta1=FLAGS.beta1,
@@ -674,7 +690,7 @@ def training_options(default_peak: float, **default_length: float) -> TrainingOp
             FLAGS.warmup_share,
             FLAGS.decay_power,
         ),
-        length=LengthOptions(**(given or default_length)),
+        length=length_options(**default_length),
         loop=LoopOptions(
             steps_per_loop=FLAGS.steps_per_loop,
             eval_steps=FLAGS.eval_steps,
@@ -708,7 +724,7 @@ def _peak_rate(default: float) -> float:
         paper = 5e-3 * math.sqrt(max(FLAGS.batch_size, 1) / 32768)
         raise UserError(
             "--optimizer=lamb: --learning_rate is missing; its paper takes 0.005 for 32,768 "
-            f"rows a step, and by the square root of them {paper:.2g} for {FLAGS.batch_size}"
+            f"rows per step, and by the square root of them {paper:.2g} for {FLAGS.batch_size}"
         )
     return default
 
@@ -845,7 +861,7 @@ def second_opinion_flags() -> None:
     flags.DEFINE_float(
         "dev_share",
         0.1,
-        "As run_finetune.py's, to leave out what it sets aside; 0 where it has a --dev_file.",
+        "Of run_finetune.py, whose dev split is left out here, too; 0 if it has a --dev_file.",
     )
     flags.DEFINE_string("output", None, "New .jsonl file, of the same form.")
 
@@ -1011,7 +1027,7 @@ def as_flagfile() -> str:
             if each != each.rstrip() or len(each.splitlines()) > 1:
                 raise UserError(
                     f"--{name}={each!r}: has a line break or ends in a space, which a run's "
-                    "flags.txt cannot hold; give another"
+                    "flags.txt cannot hold; rename it"
                 )
         lines.append(f"{FLAGS[name].serialize()}\n")
     return "".join(lines)
@@ -1031,7 +1047,9 @@ def _expanded(name: str, value: str) -> Path:
         pass  # to be made, or missed by who needs it
     except (OSError, ValueError, RuntimeError) as error:  # too long, NUL, no such user
         problem = getattr(error, "strerror", None) or error
-        raise UserError(f"--{name}={str(path)[:80]!r}: is no usable path ({problem})") from None
+        raise UserError(
+            f"--{name}={str(path)[:80]!r}: is not a usable path ({problem})"
+        ) from None
     return path
 
 

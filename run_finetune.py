@@ -10,16 +10,18 @@
   python run_finetune.py --init_checkpoint=runs/pretrain --output_dir=runs/imdb \\
       --dataset=imdb_reviews --num_seeds=3
 
-Architecture and vocabulary come from the pretrained run. The epoch that is best on the dev
-split is kept, and scored once on the test file. The same command again goes on.
+Architecture and vocabulary come from the pretrained run. The weights of the best evaluation on
+the dev split are kept, and scored once on the test file. The same command again goes on.
 """
+
+from __future__ import annotations
 
 import dataclasses
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import flags
 from loops import stopping
@@ -27,8 +29,19 @@ from pipelines.classification import Classification
 from pipelines.regression import Regression
 from pipelines.token_classification import TokenClassification
 
+if TYPE_CHECKING:  # what imports TensorFlow is imported where it is used
+    from bert_core.config import BertConfig
+    from loops.distribution import Replicas
+    from loops.finetuning import Questions, Scorer
+    from loops.plan import Plan
+    from loops.session import Session
+    from pipelines.labelled import LabelledData, LabelledExamples
+    from pipelines.options import ExamplesOptions
+    from pipelines.task import Split, Task
+    from pipelines.vocabulary import Vocabulary
+
 # --task: how it is read, batched and judged, and the model of bert_core/models.py
-TASKS: dict[str, tuple[Any, str]] = {
+TASKS: dict[str, tuple[type[Task], str]] = {
     "classification": (Classification, "Classifier"),
     "regression": (Regression, "Regressor"),
     "token_classification": (TokenClassification, "TokenClassifier"),
@@ -42,23 +55,25 @@ def main() -> None:
     columns, options = flags.examples_options(), flags.classification_options(flags.FLAGS.seed)
     num_seeds, dev_share = flags.num_seeds(), flags.dev_share()
     flags.check_finetuning_flags(task.pools)
-    runtime = flags.training_options(1.0, num_epochs=DEFAULT_EPOCHS).runtime
+    runtime = flags.training_runtime(num_epochs=DEFAULT_EPOCHS)
     distribution = flags.distribution_options()
-    if flags.FLAGS.only_check_flags:
-        train = None if flags.reads_dataset() else flags.labelled_files()["train"]
-        if train and train.exists():
-            read_data(task, columns, dev_share, lambda: None)
+    from pipelines.labelled import read_labelled, tokenize_labelled
+
+    if flags.FLAGS.only_check_flags is not None:
+        files = {} if flags.reads_dataset() else flags.labelled_files()
+        if (train := files.get("train")) and train.exists():
+            read_labelled(task, files, columns, dev_share)
         return
     from loops import peers, run_directory, startup
 
     paths = [output_dir / f"seed-{flags.FLAGS.seed + i}" for i in range(num_seeds)]
+    # One seed of a run begun with several goes on where that one is.
     paths = [output_dir] if num_seeds == 1 and not paths[0].exists() else paths
     config = flags.finetuning_config(
         run_directory.read_run_config(start), run_directory.trained_pooling(start), task.pools
     )
     if not flags.FLAGS.from_scratch:
         run_directory.check_weights(start, config)
-    from pipelines.labelled import tokenize_labelled
     from pipelines.vocabulary import read_vocabulary
 
     lower_case = run_directory.read_lower_case(start)
@@ -82,8 +97,11 @@ def main() -> None:
 
 
 def read_data(
-    task: Any, columns: Any, dev_share: float, start_devices: Callable[[], Any]
-) -> tuple[Any, Any]:
+    task: type[Task],
+    columns: ExamplesOptions,
+    dev_share: float,
+    start_devices: Callable[[], Replicas],
+) -> tuple[LabelledExamples, Replicas]:
     """The labelled texts, and TensorFlow started once no mistake can be in the way."""
     from pipelines.datasets import find_labelled
     from pipelines.labelled import files_of_dataset, read_labelled
@@ -100,7 +118,13 @@ def read_data(
 
 @stopping.deferred()
 def finetune(
-    path: Path, start: Path, config: Any, vocabulary: Any, data: Any, seed: int, replicas: Any
+    path: Path,
+    start: Path,
+    config: BertConfig,
+    vocabulary: Vocabulary,
+    data: LabelledData,
+    seed: int,
+    replicas: Replicas,
 ) -> dict[str, float]:
     """Trains in `path` from the weights in `start`; returns the chief's final scores."""
     from loops.attention_maps import log_attention
@@ -123,16 +147,17 @@ def finetune(
     scorer = Scorer(model, task.score)
     best = BestWeights(run.best, model, session.recorder.metrics.evaluations, task.metric)
     dev = questions(session, task, data.dev, vocabulary, seed)
-    samples = sample_texts.of_texts(data.dev.texts.first, vocabulary)
+    shown = flags.FLAGS.attention_images
+    samples = sample_texts.of_texts(data.dev.texts.first, vocabulary) if shown else ()
     longest = config.attention_window or flags.FLAGS.max_seq_length
     looked_at = sample_texts.looked_at(samples, vocabulary, longest)
 
     def evaluate(step: int) -> dict[str, float]:
         values = scorer(dev).values
         kept = "  (best so far)" if best.offer(step, values) else ""
-        shown = "  ".join(f"dev {name} {value:.4f}" for name, value in values.items())
-        session.recorder.progress.note(f"step {step:,}  {shown}{kept}")
-        if flags.FLAGS.attention_images and looked_at is not None:
+        figures = "  ".join(f"dev {name} {value:.4f}" for name, value in values.items())
+        session.recorder.progress.note(f"step {step:,}  {figures}{kept}")
+        if looked_at is not None:
             board = session.recorder.tensorboard
             log_attention(board, step, model.encoder, looked_at, vocabulary.tokens)
         return values
@@ -142,7 +167,9 @@ def finetune(
     return report(session, scorer, vocabulary, data, seed)
 
 
-def model_and_source(config: Any, start: Path, labels: Any, seed: int) -> tuple[Any, Any]:
+def model_and_source(
+    config: BertConfig, start: Path, labels: Sequence[str], seed: int
+) -> tuple[Any, dict[str, Any]]:
     """The model, and what is recorded of where its weights are from."""
     from bert_core import models
     from loops.finetuning import same_outputs
@@ -158,7 +185,14 @@ def model_and_source(config: Any, start: Path, labels: Any, seed: int) -> tuple[
     return model, loaded.source
 
 
-def plan(model: Any, source: Any, vocabulary: Any, data: Any, seed: int, replicas: Any) -> Any:
+def plan(
+    model: Any,
+    source: dict[str, Any],
+    vocabulary: Vocabulary,
+    data: LabelledData,
+    seed: int,
+    replicas: Replicas,
+) -> Plan:
     """The model, its batches, and what is recorded of them."""
     from bert_core.schedule import finetuning_peak
     from loops.plan import Plan
@@ -174,7 +208,7 @@ def plan(model: Any, source: Any, vocabulary: Any, data: Any, seed: int, replica
         make_batches=lambda first, end: classification_batches.training_batches(
             train.texts, train.labels, vocabulary, options, first, end, task.batch
         ),
-        steps_an_epoch=math.ceil(len(train.texts) / options.batch_size),
+        steps_per_epoch=math.ceil(len(train.texts) / options.batch_size),
         batch_size=options.batch_size,
         seq_length=options.max_seq_length,
         unit="texts",
@@ -204,7 +238,9 @@ def plan(model: Any, source: Any, vocabulary: Any, data: Any, seed: int, replica
     )
 
 
-def questions(session: Any, task: Any, split: Any, vocabulary: Any, seed: int) -> Any:
+def questions(
+    session: Session, task: Task, split: Split, vocabulary: Vocabulary, seed: int
+) -> Questions:
     """A split as batches to be scored, of as many rows as fit in training."""
     from loops.finetuning import Questions
     from pipelines.classification_batches import answer_order, evaluation_batches
@@ -218,7 +254,7 @@ def questions(session: Any, task: Any, split: Any, vocabulary: Any, seed: int) -
 
 
 def report(
-    session: Any, scorer: Any, vocabulary: Any, data: Any, seed: int
+    session: Session, scorer: Scorer, vocabulary: Vocabulary, data: LabelledData, seed: int
 ) -> dict[str, float]:
     """Scores the best weights on the test file (dev without one) and writes it all down."""
     from loops import pictures

@@ -17,15 +17,26 @@ Of a file, everything is written in its order, whole or not at all. Texts are cu
 length the run was trained on.
 """
 
+from __future__ import annotations
+
 import contextlib
 import io
 import sys
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import flags
 from bert_core.errors import UserError
 from loops import console, stopping
+
+if TYPE_CHECKING:  # what imports TensorFlow is imported where it is used
+    from loops.evaluate import Predictor
+    from loops.trained_run import TrainedRun
+    from loops.use_options import PredictOptions
+    from pipelines.examples import Example
+    from pipelines.options import ClassificationOptions, ExamplesOptions
+    from pipelines.tokenizer import Tokenizer
+    from pipelines.vocabulary import Vocabulary
 
 
 def main() -> None:
@@ -58,7 +69,9 @@ def main() -> None:
         answer_lines(run, vocabulary, options, reading)
 
 
-def fill_masks(run: Any, vocabulary: Any, options: Any, longest: int) -> None:
+def fill_masks(
+    run: TrainedRun, vocabulary: Vocabulary, options: PredictOptions, longest: int
+) -> None:
     """Prints each sentence, and the best words for each [MASK] of it."""
     from bert_core.models import MaskedLanguageModel
     from loops.inspection import best_words
@@ -78,7 +91,12 @@ def fill_masks(run: Any, vocabulary: Any, options: Any, longest: int) -> None:
 
 @stopping.deferred()
 def work_through(
-    run: Any, vocabulary: Any, options: Any, reading: Any, columns: Any, examples: Any
+    run: TrainedRun,
+    vocabulary: Vocabulary,
+    options: PredictOptions,
+    reading: ClassificationOptions,
+    columns: ExamplesOptions,
+    examples: Sequence[Example],
 ) -> None:
     """Writes what the run says of a whole file."""
     from bert_core import scores
@@ -89,6 +107,7 @@ def work_through(
     from pipelines.tokenizer import Tokenizer
     from pipelines.unlabelled import text_columns
 
+    assert options.output  # --input does not go without it
     print(f"{options.input}: {len(examples):,} texts", flush=True)
     if options.action == "tag":
         return tag_file(run, vocabulary, options, reading, examples)
@@ -108,7 +127,13 @@ def work_through(
     print(f"wrote {options.output}")
 
 
-def tag_file(run: Any, vocabulary: Any, options: Any, reading: Any, examples: Any) -> None:
+def tag_file(
+    run: TrainedRun,
+    vocabulary: Vocabulary,
+    options: PredictOptions,
+    reading: ClassificationOptions,
+    examples: Sequence[Example],
+) -> None:
     """Writes the tag of each word of a file."""
     from loops.predict import predict_all
     from loops.prediction_files import write_tags
@@ -117,6 +142,7 @@ def tag_file(run: Any, vocabulary: Any, options: Any, reading: Any, examples: An
     from pipelines.conll import words_in
     from pipelines.tokenizer import Tokenizer
 
+    assert options.output
     sentences = [words_in(example.text) for example in examples]
     if not any(sentences):
         raise UserError(f"{options.input}: holds no words; put spaces between them")
@@ -131,7 +157,12 @@ def tag_file(run: Any, vocabulary: Any, options: Any, reading: Any, examples: An
     print(f"wrote {options.output}")
 
 
-def answer_lines(run: Any, vocabulary: Any, options: Any, reading: Any) -> None:
+def answer_lines(
+    run: TrainedRun,
+    vocabulary: Vocabulary,
+    options: PredictOptions,
+    reading: ClassificationOptions,
+) -> None:
     """Prints what the run says of texts one by one: arguments, or lines of standard input."""
     from loops.evaluate import Predictor
     from pipelines.tokenizer import Tokenizer
@@ -150,7 +181,12 @@ def answer_lines(run: Any, vocabulary: Any, options: Any, reading: Any) -> None:
 
 
 def answered_line(
-    text: str, tokenizer: Any, reading: Any, predict: Any, run: Any, options: Any
+    text: str,
+    tokenizer: Tokenizer,
+    reading: ClassificationOptions,
+    predict: Predictor,
+    run: TrainedRun,
+    options: PredictOptions,
 ) -> tuple[str, int]:
     """A text's number, or its likeliest classes; and 1 if it was cut to length."""
     from bert_core import scores
@@ -164,13 +200,18 @@ def answered_line(
     )
     rows = predict([batch_of_all(tokenized, tokenizer.vocabulary, reading)])
     if options.action == "regress":
-        return f"{run.in_units(rows)[0]:.10g}", tokenized.num_truncated
+        return str(float(run.in_units(rows)[0])), tokenized.num_truncated
     line = as_line(scores.softmax(rows)[0], run.labels, options.top_k)
     return line, tokenized.num_truncated
 
 
 def tagged_line(
-    text: str, tokenizer: Any, reading: Any, predict: Any, run: Any, options: Any
+    text: str,
+    tokenizer: Tokenizer,
+    reading: ClassificationOptions,
+    predict: Predictor,
+    run: TrainedRun,
+    options: PredictOptions,
 ) -> tuple[str, int]:
     """ "Jane/B-PER Austen/I-PER wrote/O"; and 1 if the text was cut to length."""
     from pipelines import token_classification as tagging
@@ -188,15 +229,15 @@ def tagged_line(
 
 
 def lines_of_stdin() -> Iterable[str]:
-    """Standard input, a text a line."""
+    """Standard input, one text per line."""
     from pipelines.unlabelled import texts_of_stream
 
     if sys.stdin and sys.stdin.isatty():
-        warn("a text a line, please; Ctrl-D ends")
+        warn("one text per line, please; Ctrl-D ends")
     return texts_of_stream(sys.stdin.buffer if sys.stdin else io.BytesIO())
 
 
-def function_of(run: Any, action: str) -> Any:
+def function_of(run: TrainedRun, action: str) -> Callable[[Any], Any]:
     """What the run's model makes of a batch: logits, or vectors."""
     from bert_core import models
     from loops.warm_start import loaded

@@ -8,7 +8,7 @@
 `docstrings` is embedded: the docstrings of the installed Python packages, labelled by
 package; it needs no network. Any other name is a text dataset of TensorFlow Datasets.
 
---data_dir then holds corpus/*.txt (a document a line, never from the test split) and, if
+--data_dir then holds corpus/*.txt (one document per line, never from the test split) and, if
 the dataset has labels, train.jsonl, test.jsonl, labels.txt and unlabelled.txt, the texts of
 the corpus that have none.
 It is whole or absent.

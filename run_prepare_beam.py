@@ -74,7 +74,7 @@ def check_options(arguments: list[str]) -> None:
     finally:
         logging.disable(logging.NOTSET)
     for name in sorted(unknown):
-        raise UserError(f"--{name}: is no option of Apache Beam's")
+        raise UserError(f"--{name}: is not an option of Apache Beam's")
 
 
 if __name__ == "__main__":

@@ -10,14 +10,25 @@
 The same command again goes on where a stopped run was; tensorboard --logdir=runs shows it.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import math
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import flags
 from loops import stopping
+
+if TYPE_CHECKING:  # what imports TensorFlow is imported where it is used
+    from bert_core.models import MaskedLanguageModel
+    from loops.distribution import Replicas
+    from loops.plan import Plan
+    from loops.session import Session
+    from pipelines.cached_store import PreparedCorpus
+    from pipelines.options import MlmOptions, StoreOptions
+    from pipelines.vocabulary import Vocabulary
 
 DEFAULT_STEPS = 3000
 # What has a row for each token or position, of which --init_checkpoint may have fewer.
@@ -26,6 +37,7 @@ CHARTED = "unigram_entropy"  # a flat line in the chart of the loss
 
 
 def say(text: str, end: str = "\n") -> None:
+    """Prints; raises Stopped after a signal, so that what says something can be stopped."""
     print(text, end=end, flush=True)
     stopping.check()
 
@@ -33,7 +45,7 @@ def say(text: str, end: str = "\n") -> None:
 def main() -> None:
     corpus, mlm, start = flags.corpus_options(), flags.mlm_options(), flags.start_of_phase()
     store_options = flags.store_options()
-    runtime = flags.training_options(1.0, num_train_steps=DEFAULT_STEPS).runtime
+    runtime = flags.training_runtime(num_train_steps=DEFAULT_STEPS)
     flags.check_pretraining_flags()
     distribution = None if flags.FLAGS.prepare_only else flags.distribution_options()
     from loops import peers, run_directory, startup
@@ -66,7 +78,7 @@ def main() -> None:
         say(outlook(prepared, mlm, start))
 
 
-def vocabulary_of(start: Path, options: Any) -> Any:
+def vocabulary_of(start: Path, options: StoreOptions) -> StoreOptions:
     """`options` with the vocabulary of a run that can be gone on from."""
     from loops import run_directory
     from pipelines.vocabulary import read_vocabulary
@@ -79,24 +91,28 @@ def vocabulary_of(start: Path, options: Any) -> Any:
     return dataclasses.replace(options, vocab_file=file, lower_case=lower_case)
 
 
-def outlook(prepared: Any, mlm: Any, start: Path | None) -> str:
+def outlook(prepared: PreparedCorpus, mlm: MlmOptions, start: Path | None) -> str:
     """How long training as the flags say would be."""
     from loops.estimate import estimate
     from loops.run_directory import read_run_config
-    from pipelines.mlm_batches import num_windows, steps_an_epoch
+    from pipelines.mlm_batches import num_windows, steps_per_epoch
 
     store, size = prepared.store, prepared.vocabulary.size
-    num_windows(store.split("dev"), mlm)  # enough to evaluate on?
+    num_windows(store.split("dev"), mlm)  # UserError if it is too short to evaluate on
     earlier = read_run_config(start) if start else None
-    config = flags.grown_config(earlier, size, mlm.seq_length)
+    config = flags.pretraining_config(earlier, size, mlm.seq_length)
     shape = mlm.batch_size, mlm.seq_length, mlm.num_predictions
-    length = flags.training_options(1.0, num_train_steps=DEFAULT_STEPS).length
-    return estimate(config, shape, steps_an_epoch(store.split("train"), mlm), length)
+    length = flags.length_options(num_train_steps=DEFAULT_STEPS)
+    return estimate(config, shape, steps_per_epoch(store.split("train"), mlm), length)
 
 
 @stopping.deferred()
 def pretrain(
-    output_dir: Path, prepared: Any, mlm: Any, start: Path | None, replicas: Any
+    output_dir: Path,
+    prepared: PreparedCorpus,
+    mlm: MlmOptions,
+    start: Path | None,
+    replicas: Replicas,
 ) -> None:
     """Trains in a run directory on a prepared corpus, and draws the curves."""
     from loops.checkpoints import marked_steps
@@ -118,7 +134,9 @@ def pretrain(
     report(session, prepared.store.split("train").statistics.unigram_entropy)
 
 
-def model_and_source(vocabulary: Any, mlm: Any, start: Path | None) -> tuple[Any, Any]:
+def model_and_source(
+    vocabulary: Vocabulary, mlm: MlmOptions, start: Path | None
+) -> tuple[MaskedLanguageModel, dict[str, Any]]:
     """The model, new or with the weights of `start`, and what is recorded of these."""
     from bert_core.models import MaskedLanguageModel
     from loops.run_directory import read_record, read_run_config
@@ -127,7 +145,7 @@ def model_and_source(vocabulary: Any, mlm: Any, start: Path | None) -> tuple[Any
     from pipelines.vocabulary_extension import extension_lines
 
     earlier = read_run_config(start) if start else None
-    config = flags.grown_config(earlier, vocabulary.size, mlm.seq_length)
+    config = flags.pretraining_config(earlier, vocabulary.size, mlm.seq_length)
     model = MaskedLanguageModel(config, mlm.seed)
     if start is None or earlier is None:
         return model, {"init_checkpoint": None}
@@ -143,7 +161,7 @@ def model_and_source(vocabulary: Any, mlm: Any, start: Path | None) -> tuple[Any
     return model, loaded.source
 
 
-def begin_words(model: Any, prepared: Any, seed: int) -> None:
+def begin_words(model: MaskedLanguageModel, prepared: PreparedCorpus, seed: int) -> None:
     """Adds to the random values of embeddings what the corpus says; shows how long it took."""
     from pipelines.word_init import begin_as_counted
 
@@ -153,7 +171,9 @@ def begin_words(model: Any, prepared: Any, seed: int) -> None:
     say(f"word embeddings begin as co-occurrence says ({time.monotonic() - started:.0f} s)")
 
 
-def plan(prepared: Any, mlm: Any, start: Path | None, replicas: Any) -> Any:
+def plan(
+    prepared: PreparedCorpus, mlm: MlmOptions, start: Path | None, replicas: Replicas
+) -> Plan:
     """The model, its batches, and what is recorded of them."""
     from bert_core.schedule import pretraining_peak
     from loops.plan import Plan
@@ -163,7 +183,7 @@ def plan(prepared: Any, mlm: Any, start: Path | None, replicas: Any) -> Any:
 
     vocabulary, stream = prepared.vocabulary, prepared.store.split("train")
     dev = prepared.store.split("dev")
-    mlm_batches.num_windows(dev, mlm)  # enough to evaluate on?
+    mlm_batches.num_windows(dev, mlm)  # UserError if it is too short to evaluate on
     samples = sample_texts.of_stream(dev, vocabulary)
     with replicas.scope():
         model, source = model_and_source(vocabulary, mlm, start)
@@ -172,7 +192,7 @@ def plan(prepared: Any, mlm: Any, start: Path | None, replicas: Any) -> Any:
         make_batches=lambda first, end: mlm_batches.training_batches(
             stream, vocabulary, mlm, first, end
         ),
-        steps_an_epoch=mlm_batches.steps_an_epoch(stream, mlm),
+        steps_per_epoch=mlm_batches.steps_per_epoch(stream, mlm),
         batch_size=mlm.batch_size,
         seq_length=mlm.seq_length,
         unit="tokens",
@@ -206,7 +226,7 @@ def plan(prepared: Any, mlm: Any, start: Path | None, replicas: Any) -> Any:
 class Evaluation:
     """Dev figures, sample predictions and the plateau warning, at a step."""
 
-    def __init__(self, session: Any, prepared: Any, mlm: Any):
+    def __init__(self, session: Session, prepared: PreparedCorpus, mlm: MlmOptions):
         from loops.evaluate import Evaluator
         from loops.plateau import PlateauWatch
         from loops.views import Views

@@ -36,7 +36,8 @@ def main() -> None:
     options, output_dir = flags.recipe_options(), flags.output_dir()
     check_output_dir(output_dir)
     data, pretrained = output_dir / "data", output_dir / "runs" / "pretrain"
-    check_finetuning(options, data, pretrained)
+    if not data.exists():  # what is there, run_prepare.py judges first
+        check_finetuning(options, data, pretrained)
     run("run_prepare.py", *flags.given_dataset_flags(), f"--data_dir={data}")
     check_data(options, data)
     check_finetuning(options, data, pretrained)  # now that its files are there
@@ -78,7 +79,6 @@ def classifiers(
     classify = classify_command(data, pretrained, options.finetune)
     budget = options.budget
     limit = [f"--max_minutes={budget.minutes_of_each(options.num_teachers)}"] if budget else []
-    # Nobody would learn of more than these.
     seeds = [f"--num_seeds={options.num_teachers}"] if options.student else []
     run(*classify, *limit, *seeds, *start, f"--output_dir={first}")
     if not options.student:
@@ -173,7 +173,7 @@ def check_output_dir(path: Path) -> None:
             entry.name.partition(".")[0] not in PARTS or not entry.is_dir()
         ):
             raise UserError(
-                f"--output_dir={path}: holds {entry.name}, which is no recipe's; name a "
+                f"--output_dir={path}: holds {entry.name}, which no recipe has written; name a "
                 "new directory"
             )
 

@@ -5,7 +5,7 @@
   python benchmarks/ablate.py --data_dir=data/imdb --output_dir=runs/ablate --only=slopes,rate
   python benchmarks/ablate.py --data_dir=data/imdb --output_dir=runs/ablate --finetune_epochs=1
 
-Every row trains for the same minutes, and ends with its dev loss in bits a character of
+Every row trains for the same minutes, and ends with its dev loss in bits per character of
 the text, so that vocabularies compare. With --finetune_epochs each is also fine-tuned on a
 part of the labelled reviews, and its accuracy is that on reviews of other films
 (film_split.py); the test reviews are not read. Rows of fine-tuning start from the recipe's
@@ -191,15 +191,15 @@ def call(program: str, arguments: dict[str, Any]) -> None:
 
 
 def pretraining_figures(run_directory: Path) -> dict[str, float]:
-    """Tokens seen, dev loss in nats a token and bits a character, and masked accuracy."""
+    """Tokens seen, dev loss in nats per token and bits per character, and masked accuracy."""
     last = last_of(run_directory / "metrics.jsonl", "dev")
     record = json.loads((run_directory / "run.json").read_text())
     corpus = json.loads((run_directory / "corpus.json").read_text())
     mlm = record["mlm"]
     return {
         "million tokens": last["step"] * mlm["batch_size"] * mlm["seq_length"] / 1e6,
-        "nats a token": last["loss"],
-        "bits a character": last["loss"]
+        "nats per token": last["loss"],
+        "bits per character": last["loss"]
         / math.log(2)
         * corpus["tokens"]
         / corpus["characters"],

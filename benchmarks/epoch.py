@@ -5,10 +5,10 @@
 
 Counts useful tokens a second: of the text, neither padding nor [CLS] nor [SEP]. The
 project reads its token store, packs, masks, logs and saves as run_pretrain.py does. The
-peers are fed as usual: a document a row, cut or padded to --seq_length, masked anew each
+peers are fed as usual: one document per row, cut or padded to --seq_length, masked anew each
 time by their own layer or collator, from token ids that lie ready, no log, no checkpoint.
 Packed rows need not be as long as a document: the project's have --packed_length tokens,
-and there are as many more of them as make the same tokens a step.
+and there are as many more of them as make the same tokens per step.
 L2 H128, the project's vocabulary for all; in turns, see peers.py.
 
 Then what the loop costs beside its step: its seconds over those of as many steps on a
@@ -44,10 +44,10 @@ CHECKPOINT_STEPS = 500
 @flags.group
 def benchmark_flags() -> None:
     """What to measure:"""
-    absl_flags.DEFINE_integer("seq_length", 256, "Tokens a row of the peers.")
-    absl_flags.DEFINE_integer("batch_size", 32, "Rows a step of the peers.")
+    absl_flags.DEFINE_integer("seq_length", 256, "Tokens per row of the peers.")
+    absl_flags.DEFINE_integer("batch_size", 32, "Rows per step of the peers.")
     absl_flags.DEFINE_integer(
-        "packed_length", 128, "Tokens a row of the project.", lower_bound=3
+        "packed_length", 128, "Tokens per row of the project.", lower_bound=3
     )
     absl_flags.DEFINE_integer("steps", 50, "Steps of the project in a turn.")
     absl_flags.DEFINE_float("dropout", 0.0, "Dropout rate of all.")
@@ -73,7 +73,7 @@ def main() -> None:
         job = job_of(Path(directory))
         for one in contestants:
             one.start({**job, **peers.CONTESTANTS[one.name][2]})
-        counts = peers.steps_a_turn(contestants[1:])
+        counts = peers.steps_per_turn(contestants[1:])
         for _ in range(flags.FLAGS.rounds):
             contestants[0].turn(flags.FLAGS.steps)
             for one in contestants[1:]:

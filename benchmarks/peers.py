@@ -126,13 +126,13 @@ def job_of(letter: str, directory: Path) -> dict[str, Any]:
 
 
 def take_turns(contestants: list[Contestant]) -> None:
-    counts = steps_a_turn(contestants)
+    counts = steps_per_turn(contestants)
     for _ in range(flags.FLAGS.rounds):
         for one in contestants:
             one.turn(counts[one.name])
 
 
-def steps_a_turn(contestants: list[Contestant]) -> dict[str, int]:
+def steps_per_turn(contestants: list[Contestant]) -> dict[str, int]:
     """How many steps fill a turn of each, from one step."""
     counts = {}
     for one in contestants:

@@ -43,8 +43,8 @@ def benchmark_flags() -> None:
     """What to train, and how often:"""
     absl_flags.DEFINE_string("corpus_dir", None, "A folder of text.")
     absl_flags.DEFINE_string("model", "tiny", "A shape of run_pretrain.py's --model.")
-    absl_flags.DEFINE_integer("batch_size", 32, "Sequences a step of the one process.")
-    absl_flags.DEFINE_integer("steps", 100, "Steps a turn, the first 10 of them not timed.")
+    absl_flags.DEFINE_integer("batch_size", 32, "Sequences per step of the one process.")
+    absl_flags.DEFINE_integer("steps", 100, "Steps per turn, the first 10 of them not timed.")
     absl_flags.DEFINE_integer("rounds", 3, "Turns of each.")
     absl_flags.DEFINE_string("work_dir", None, "For what is made; unset: a temporary one.")
 
@@ -70,7 +70,7 @@ def main() -> None:
         for turn in range(options.rounds):
             for name, (workers, size) in settings.items():
                 run = here / f"{turn}-{workers}-{size}"
-                times[name].append(seconds_a_step(run, here / "cache", workers, size))
+                times[name].append(seconds_per_step(run, here / "cache", workers, size))
                 print(f"round {turn + 1}: {name}: {times[name][-1]:.3f} s a step", flush=True)
         print("\n".join(table(times, parameters(here / f"0-1-{batch}"))))
 
@@ -108,7 +108,7 @@ def prepare(here: Path) -> None:
         raise UserError("run_pretrain.py --prepare_only failed; see above")
 
 
-def seconds_a_step(run: Path, cache: Path, workers: int, batch_size: int) -> float:
+def seconds_per_step(run: Path, cache: Path, workers: int, batch_size: int) -> float:
     """Trains with one or two workers, a core each; the time of a step."""
     command = [*arguments(cache), f"--output_dir={run}", f"--batch_size={batch_size}"]
     command += [f"--num_train_steps={flags.FLAGS.steps}", f"--steps_per_loop={STEPS_A_WINDOW}"]

@@ -21,7 +21,10 @@ def direction(
     weight_decay: float,
     options: AdamWOptions,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """What the `count`-th update, the first being 1.0, subtracts at rate 1; new (m, v)."""
+    """What the `count`-th update, the first being 1.0, subtracts at rate 1; new (m, v).
+
+    Skipped steps are counted, too: after some, moments are corrected for less than they lack.
+    """
     m = options.beta1 * m + (1.0 - options.beta1) * gradient
     v = options.beta2 * v + (1.0 - options.beta2) * tf.square(gradient)
     m_hat = m / (1.0 - tf.pow(options.beta1, count))
@@ -69,12 +72,13 @@ class AdamW(tf.Module):
         Biases and LayerNorm's gamma and beta, all of rank 1, are not decayed.
         """
 
-        def update(gradients: list[tf.Tensor], *scalars: tf.Tensor) -> None:
-            count, learning_rate, scale = scalars
+        def update(
+            gradients: list[tf.Tensor], count: tf.Tensor, rate: tf.Tensor, scale: tf.Tensor
+        ) -> None:
             for x, gradient, m, v in zip(variables, gradients, self.m, self.v, strict=True):
                 decay = self.options.weight_decay if x.shape.rank > 1 else 0.0
                 new_x, new_m, new_v = self.rule(
-                    x, scale * gradient, m, v, count, learning_rate, decay, self.options
+                    x, scale * gradient, m, v, count, rate, decay, self.options
                 )
                 x.assign(new_x)
                 m.assign(new_m)

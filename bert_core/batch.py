@@ -1,9 +1,10 @@
 """What pipelines hand to models.
 
-Letters for shapes, everywhere in the project:
+Letters for shapes in the project:
   B batch, S sequence, H hidden, N heads, D head size, F feed-forward,
-  V vocabulary, P predictions (masked positions a sequence), C classes, U detectors,
-  Q positions whose result is wanted (S, P or 1), M rows of a flat array (B * S or B * Q).
+  V vocabulary, P predictions (masked positions per sequence), C classes, U detectors,
+  Q positions whose result is wanted (S, P or 1), M rows of a flat array (B * S or B * Q),
+  I and O inputs and outputs of a matrix, W tokens of a window, K windows of a text.
 """
 
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""How a model is computed, which is no part of what it is: precision and recomputing.
+"""How a model is computed, which is not part of what it is: precision and recomputing.
 
 Weights, sums, softmax, LayerNorm and losses are float32 always; a product may take its
 two sides in 16 bits, and its result is float32 again (Micikevicius et al. 2017,

@@ -129,19 +129,19 @@ class BertConfig:
         embeddings = words + self.max_position_embeddings + self.type_vocab_size
         return 4 * (embeddings * h + self.num_hidden_layers * (4 * h * h + 2 * h * f))
 
-    def reads(self, seq_length: int) -> bool:
+    def has_positions_for(self, seq_length: int) -> bool:
         """Whether there are positions for so many tokens, or for a window of them."""
         return (
             min(seq_length, self.attention_window or seq_length) <= self.max_position_embeddings
         )
 
-    def sees_all(self, seq_length: int) -> bool:
-        """Whether a text of so many tokens is read in one piece, in no windows."""
+    def fits_one_window(self, seq_length: int) -> bool:
+        """Whether a text of so many tokens is read in one piece, not in windows."""
         return seq_length <= (self.attention_window or seq_length)
 
     def check_length(self, seq_length: int, flag: str) -> None:
         """Raises UserError when a sequence is longer than there are positions."""
-        if not self.reads(seq_length):
+        if not self.has_positions_for(seq_length):
             raise UserError(
                 f"{flag}={seq_length}: the model has max_position_embeddings "
                 f"{self.max_position_embeddings}; use at most that many"

@@ -18,7 +18,7 @@ NUM_DETECTORS = 1024  # U
 
 
 class Detectors(tf.Module):
-    """relu of the largest of w . x over a text's tokens, for U rows w."""
+    """relu of the largest of w . x over a text's tokens, for U columns w of a kernel."""
 
     compute_dtype = tf.float32  # of the product; see bert_core/compute.py
 
@@ -40,7 +40,7 @@ class Detectors(tf.Module):
 def largest_products(x: tf.Tensor, kernel: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     """max over S of x kernel: [B, S, H], [H, U] -> [B, U].
 
-    The gradient goes to one token a number, so it takes U rows of a text and no product of
+    The gradient goes to one token per number, so it takes U rows of a text and no product of
     all S of them.
     """
 

@@ -82,7 +82,7 @@ class Block(tf.Module):
 
 
 class Encoder(tf.Module):
-    """Token ids in, one vector a token out."""
+    """Token ids in, one vector per token out."""
 
     recompute = False  # what is inside a block, for its gradient; see bert_core/compute.py
 

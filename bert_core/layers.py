@@ -10,7 +10,6 @@ is a pure function of it: `fold_in(seed, place)` gives each place its own.
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import tensorflow as tf
 
@@ -118,16 +117,19 @@ def activation(name: str) -> Callable[[tf.Tensor], tf.Tensor]:
 def dropout(x: tf.Tensor, rate: float, seed: tf.Tensor | None) -> tf.Tensor:
     """Zeroes a share `rate` of x and scales the rest to the same mean.
 
+    The rate is rounded to 256ths, of which it is one at least: 0.1 is 0.1016.
     Srivastava et al. 2014. The identity where `seed` is None or `rate` is 0.
     """
     kept = kept_by_dropout(tf.shape(x), rate, seed)
     return x if kept is None else x * (tf.cast(kept, x.dtype) * scale_of_kept(rate))
 
 
-def kept_by_dropout(shape: Any, rate: float, seed: tf.Tensor | None) -> tf.Tensor | None:
-    """bool, true for what stays, false for a share `rate`; None where all stays.
+def kept_by_dropout(
+    shape: Sequence[int] | tf.Tensor, rate: float, seed: tf.Tensor | None
+) -> tf.Tensor | None:
+    """bool of `shape`, true for what stays, false for a share `rate`; None where all stays.
 
-    A random byte a number is a third of the time of a random float.
+    shape: ints, or a tensor of them. A random byte takes a third of the time of a float.
     """
     if seed is None or rate == 0.0:
         return None

@@ -38,9 +38,9 @@ def tied_cross_entropy(
 
     x: [M, H]; embeddings: [V, H]; bias: [V]; labels: [M] int32; weights: [M] float32.
     dtype: of the products with the embeddings; all else is float32.
-    Two arrays [M, V] are made, logits and probabilities (with a V of `_off_pages`); left
-    to itself TensorFlow makes four, and the step is a fifth slower
-    (docs/performance.md). Differentiable once, in the loss.
+    Two arrays [M, V] are made, logits and probabilities (with a V of
+    `_padded_vocabulary`); left to itself TensorFlow makes four, and the step is a fifth
+    slower (docs/performance.md). Differentiable once, in the loss.
     """
 
     @tf.custom_gradient
@@ -78,11 +78,14 @@ def tied_cross_entropy(
         loss = tf.reduce_sum((log_total - label_logits) * weights)
         return (loss, tf.reduce_sum(right * weights)), gradient
 
-    (loss, right), weight = sums(x, *_off_pages(embeddings, bias)), tf.reduce_sum(weights)
+    (loss, right), weight = (
+        sums(x, *_padded_vocabulary(embeddings, bias)),
+        tf.reduce_sum(weights),
+    )
     return (loss, weight), (right, weight)
 
 
-def _off_pages(embeddings: tf.Tensor, bias: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _padded_vocabulary(embeddings: tf.Tensor, bias: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Both with tokens of probability 0 behind V, where V is a multiple of 1024.
 
     Numbers a multiple of 4 KB apart share few places of the cache, and a product that

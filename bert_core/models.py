@@ -78,7 +78,7 @@ class TextModel(tf.Module):
     def logits(
         self, batch: ClassificationBatch | RegressionBatch, seed: tf.Tensor | None = None
     ) -> tf.Tensor:
-        """[B, C]."""
+        """[B, C] float32, before softmax or units. seed: int32 [2]; None: no dropout."""
         encoder_seed, pool_seed = _two_seeds(seed)
         pooled_mask, positions = batch.input_mask, None
         if self.config.pooling == "cls":  # nothing reads the last block's other positions
@@ -103,7 +103,7 @@ class Classifier(TextModel):
 
 
 class SentenceEncoder(tf.Module):
-    """BERT without a head: one vector a text."""
+    """BERT without a head: one vector per text."""
 
     def __init__(self, config: BertConfig, seed: int = 0):
         super().__init__(name="sentence_encoder")
@@ -122,7 +122,7 @@ def mean_vectors(encoder: Encoder, batch: ClassificationBatch) -> tf.Tensor:
 
 
 class Regressor(TextModel):
-    """A number a text; C is 1."""
+    """One number per text; C is 1."""
 
     def sums(self, batch: RegressionBatch, seed: tf.Tensor | None = None) -> Sums:
         """The texts' "loss", the squared error in variances of the targets."""

@@ -13,7 +13,7 @@ from bert_core.layers import Initializer
 
 
 class Neighbours(tf.Module):
-    """One vector a token: the sum of what each of its neighbours says of it."""
+    """One vector per token: the sum of what each of its neighbours says of it."""
 
     def __init__(self, init: Initializer, config: BertConfig):
         super().__init__(name="neighbours")

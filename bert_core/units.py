@@ -18,4 +18,4 @@ def in_units(answers: np.ndarray, mean: float, deviation: float) -> np.ndarray:
     """
     decimals = 6 - math.ceil(math.log10(deviation))
     values = answers[:, 0].astype(np.float64) * deviation + mean
-    return np.round(values, decimals) if abs(decimals) < 300 else values  # 1e309 is no float
+    return np.round(values, decimals) if abs(decimals) < 300 else values  # 1e309 is not a float

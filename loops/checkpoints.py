@@ -160,7 +160,7 @@ def damage(directory: Path, step: int) -> str | None:
     for name, (size, digest) in expected.items():
         file = directory / name
         if not re.fullmatch(rf"{PREFIX}-{step}\.[\w.-]+", name):
-            return f"its marker names {name!r}, which is no file of it"
+            return f"its marker names {name!r}, which is not a file of it"
         if not file.is_file():
             return f"{name} is missing"
         if file.stat().st_size != size:

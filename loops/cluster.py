@@ -80,7 +80,7 @@ def _checked(jobs: Any, task: Any) -> Cluster:
 
 def _list(values: Any, job: str) -> list[str]:
     if not isinstance(values, list):
-        raise UserError(f'TF_CONFIG: "{job}" is no list of host:port')
+        raise UserError(f'TF_CONFIG: "{job}" is not a list of host:port')
     for value in values:
         parts = re.fullmatch(r".+:([0-9]{1,5})", value) if isinstance(value, str) else None
         if not parts or not 0 < int(parts[1]) < 2**16:

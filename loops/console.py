@@ -30,8 +30,11 @@ def harden_output() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    if sys.stdout is None:  # as >&- leaves it
+    # As >&- and 2>&- leave them; the lowest number is free, so each gets its own.
+    if sys.stdout is None:
         sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     sys.stdout = _Hardened(sys.stdout)
 
 
@@ -115,8 +118,8 @@ class _Hardened:
 class Progress:
     """step/total, some values, tokens/s, time left."""
 
-    def __init__(self, total: int, first: int, items_a_step: int, unit: str):
-        self._total, self._items, self._unit = total, items_a_step, unit
+    def __init__(self, total: int, first: int, items_per_step: int, unit: str):
+        self._total, self._items, self._unit = total, items_per_step, unit
         self._terminal = sys.stdout.isatty()
         self._shown = 0.0
         self._start_time, self._start_step = time.monotonic(), first
@@ -130,10 +133,10 @@ class Progress:
             return
         self._shown = now
         done = step - self._start_step
-        seconds_a_step = (now - self._start_time - self._paused) / max(done, 1)
-        left = (self._total - step) * seconds_a_step
+        seconds_per_step = (now - self._start_time - self._paused) / max(done, 1)
+        left = (self._total - step) * seconds_per_step
         parts = [self._place(step), *format_values(values)]
-        parts.append(f"{self._items / max(seconds_a_step, 1e-9):,.0f} {self._unit}/s")
+        parts.append(f"{self._items / max(seconds_per_step, 1e-9):,.0f} {self._unit}/s")
         parts.append(f"{format_seconds(left)} left")
         line = "  ".join(parts)
         if self._terminal:

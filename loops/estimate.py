@@ -18,16 +18,16 @@ ASSUMED_SHARE = 0.5
 def estimate(
     config: BertConfig,
     batch_shape: tuple[int, int, int],
-    steps_an_epoch: float,
+    steps_per_epoch: float,
     length: LengthOptions,
 ) -> str:
     """A line on how long pretraining would be; batch_shape: (B, S, P)."""
     speed = matmul_gflops(repeats=5)
     seconds = training_flops(config, *batch_shape) / (ASSUMED_SHARE * speed * 1e9)
-    steps = num_steps(length, steps_an_epoch, seconds)
+    steps = num_steps(length, steps_per_epoch, seconds)
     return (
         f"training would be {steps:,} steps of {batch_shape[0] * batch_shape[1]:,} "
-        f"tokens, {steps / steps_an_epoch:.1f} epochs, in about "
+        f"tokens, {steps / steps_per_epoch:.1f} epochs, in about "
         f"{format_seconds(steps * seconds)}; this assumes that a step reaches "
         f"{ASSUMED_SHARE:.0%} of the {speed:.0f} GFLOP/s that a matrix product has here now, "
         "and leaves out evaluation"

@@ -36,7 +36,7 @@ class Predictor:
         self._remedy = () if in_training else ("--batch_size={}",)
 
     def __call__(self, batches: Iterable[Any]) -> np.ndarray:
-        """[m, ...], in the order of the batches: a row a text, or a word.
+        """[m, ...], in the order of the batches: one row per text, or a word.
 
         The function returns [B, ...], or [B, S, ...] for words.
         """

@@ -64,7 +64,7 @@ def write(directory: Path, model: Portable) -> list[str]:
     """Writes into an existing directory; returns a report, a line a variable.
 
     The checkpoint is what tf.compat.v1.train.Saver and tf.train.load_checkpoint read.
-    tokenizer_config.json and labels.txt are no files of Google's; they keep what its
+    tokenizer_config.json and labels.txt are not files of Google's; they keep what its
     layout has no place for.
     """
     config = to_google(model.config)

@@ -22,7 +22,7 @@ class Word(NamedTuple):
 def read_in_turn(
     model: MaskedLanguageModel, batch: MlmBatch, tokens: Sequence[str], k: int
 ) -> list[Word]:
-    """The words of one text, each hidden once: [B, S] with P = 1, a row a word."""
+    """The words of one text, each hidden once: [B, S] with P = 1, one row per word."""
     logits = model.logits(batch)  # [B, V]
     there = np.asarray(batch.masked_lm_ids)[:, 0]
     guesses = best_words(logits, tokens, k)

@@ -1,6 +1,7 @@
 """How long a run will be: a step is measured, the number of steps fixed and shown."""
 
 import resource
+import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -13,11 +14,13 @@ from loops.options import LengthOptions
 from loops.train_step import TrainState, TrainSteps
 
 _BATCHES_SIZED = 100  # made, not trained on
-_FLOPS_A_CALL = 2e11  # two seconds or so of two cores
-_MOST_STEPS_A_CALL = 10
+_STEPS_FIRST = 2  # which trace, and warm up
+_STEPS_TIMED = 3  # each of as many times, of which the median counts
+_FLOPS_PER_CALL = 2e11  # two seconds or so of two cores
+_MOST_STEPS_PER_CALL = 10
 
 
-def seconds_a_step(
+def seconds_per_step(
     state: TrainState,
     steps: TrainSteps,
     make_batches: Callable[[int, int], Iterable[Any]],
@@ -30,16 +33,17 @@ def seconds_a_step(
     seen from the first `_BATCHES_SIZED`, which costs no training.
     """
     sizes = [num_computed(x.input_ids, window) for x in make_batches(0, _BATCHES_SIZED)]
-    iterator = iter(make_batches(0, 11))
-    steps(iterator, [0.0, 0.0])  # traces, and warms up
+    firsts = [_STEPS_FIRST + i * _STEPS_TIMED for i in range(3)]
+    iterator = iter(make_batches(0, firsts[-1] + _STEPS_TIMED))
+    steps(iterator, [0.0] * _STEPS_FIRST)
     times = []
-    for first in (2, 5, 8):
+    for first in firsts:
         stopping.check()
         started = time.monotonic()
-        steps(iterator, [0.0, 0.0, 0.0])
-        times.append((time.monotonic() - started) / sum(sizes[first : first + 3]))
+        steps(iterator, [0.0] * _STEPS_TIMED)
+        times.append((time.monotonic() - started) / sum(sizes[first : first + _STEPS_TIMED]))
     state.reset()
-    return sorted(times)[1] * sum(sizes) / len(sizes)
+    return statistics.median(times) * sum(sizes) / len(sizes)
 
 
 def num_computed(input_ids: tf.Tensor, window: int) -> int:
@@ -49,25 +53,25 @@ def num_computed(input_ids: tf.Tensor, window: int) -> int:
     return int(tf.size(input_ids)) // length * computed
 
 
-def num_steps(length: LengthOptions, steps_an_epoch: float, seconds: float) -> int:
+def num_steps(length: LengthOptions, steps_per_epoch: float, seconds: float) -> int:
     """The steps of a run, if a step takes `seconds`: the fewest that a limit gives."""
     limits = []
     if length.num_train_steps is not None:
         limits.append(length.num_train_steps)
     if length.num_epochs is not None:
-        limits.append(round(length.num_epochs * steps_an_epoch))
+        limits.append(round(length.num_epochs * steps_per_epoch))
     if length.max_minutes is not None:
         limits.append(round(60 * length.max_minutes / seconds))
     return max(1, min(limits))
 
 
-def steps_a_call(parameters: int, tokens_a_step: int) -> int:
-    """Steps a host call: as many as take a second or two on two cores, ten at most.
+def steps_per_call(parameters: int, tokens_per_step: int) -> int:
+    """Steps per host call: as many as take a second or two on two cores, ten at most.
 
     A signal waits for the call to end. Not measured, so that runs alike log alike.
     """
-    flops = 6 * parameters * tokens_a_step
-    return min(_MOST_STEPS_A_CALL, max(1, int(_FLOPS_A_CALL // flops)))
+    flops = 6 * parameters * tokens_per_step
+    return min(_MOST_STEPS_PER_CALL, max(1, int(_FLOPS_PER_CALL // flops)))
 
 
 def num_parameters(model: tf.Module) -> int:

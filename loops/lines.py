@@ -1,4 +1,4 @@
-"""The connections between the workers and the chief; each carries JSON, an object a line."""
+"""The connections between the workers and the chief; each carries JSON, one object per line."""
 
 import contextlib
 import json

@@ -66,8 +66,8 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
         found = _parsed(line)
         if found is None:
             raise UserError(
-                f"{path}: line {number} is not as a run writes it; delete that line if it can "
-                "be spared"
+                f"{path}: line {number} is not as a run writes it; mend it, or start again in "
+                "another directory"
             )
         lines.append(found)
     return lines

@@ -57,7 +57,8 @@ def added_up(
         )
         return i + 1, half, total
 
-    # With two halves, the first one ends as `half`.
+    # With two halves, the first one ends as `half`. One loop for both: two would run beside
+    # each other, and so would two parts.
     half = tf.nest.map_structure(tf.zeros_like, first) if in_halves else ()
     start = tf.constant(1), half, first
     _, half, total = tf.while_loop(lambda i, *_: i < count, add, start, parallel_iterations=1)

@@ -43,8 +43,8 @@ class LengthOptions:
         given = {k: v for k, v in dataclasses.asdict(self).items() if v is not None}
         if not given or {"num_train_steps", "num_epochs"} <= given.keys():
             raise UserError(
-                "give --num_train_steps or --num_epochs, --max_minutes, or one of the two with "
-                f"it; given: {', '.join(given) or 'none'}"
+                "give --num_train_steps or --num_epochs, not both, or --max_minutes, alone or "
+                f"beside one of them; given: {', '.join(given) or 'none'}"
             )
         for name, value in given.items():
             if not 0 < value < 1e15:
@@ -55,7 +55,7 @@ class LengthOptions:
 class LoopOptions:
     """When to do what, in optimiser steps."""
 
-    steps_per_loop: int | None = None  # steps a host call; None: as suits the model
+    steps_per_loop: int | None = None  # steps per host call; None: as suits the model
     eval_steps: int | None = None  # between evaluations; None: as the task sees fit
     checkpoint_steps: int = 500  # between checkpoints
     max_to_keep: int = 3  # checkpoints
@@ -117,7 +117,7 @@ class DistributionOptions:
 
     kind: str = "auto"  # of DISTRIBUTIONS
     cluster: Cluster | None = None  # several workers, of which this process is one
-    batch_size: int = 0  # rows a step, to be shared
+    batch_size: int = 0  # rows per step, to be shared
     micro_batch_size: int | None = None
     peer_timeout: float = 300.0  # seconds that workers wait for each other
     peer_port: int | None = None  # of the chief; None: 1000 above TensorFlow's

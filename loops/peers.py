@@ -1,7 +1,7 @@
 """The processes that train together: asking each other, and ending when one is missing.
 
 TensorFlow's collectives carry numbers, and wait: for a process that stalls without end.
-So each worker also has a line to the chief, beside TensorFlow's: JSON, an object a line, on
+So each worker also has a line to the chief, beside TensorFlow's: JSON, one object per line, on
 a port of its own. It carries answers (`gather`) and, once a second, signs of life. Who
 is gone, silent or late is named to all, and all leave at once with exit code 75.
 """
@@ -212,7 +212,8 @@ class Team:
                     "waiting": since is None,
                     "round": self._round,
                     "failing": self._failing_since is not None,
-                    "signal": stopping.signal_number(),
+                    # One that comes now is this process's own: the chief may be scoring.
+                    "signal": 0 if self._parting else stopping.signal_number(),
                 }
             )
             for index, line in self._lines.items():

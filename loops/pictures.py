@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-MOST_LABELS = 100  # of a confusion matrix, 60 megapixels; more are no picture
+MOST_LABELS = 100  # of a confusion matrix, 60 megapixels; more cannot be seen
 
 
 def curves(
@@ -50,7 +50,7 @@ def confusion(matrix: np.ndarray, names: Sequence[str]) -> bytes:
 
 
 def attention(maps: np.ndarray, tokens: Sequence[str]) -> bytes:
-    """[N, S, S] of a layer, a map a head: rows are the tokens that look."""
+    """[N, S, S] of a layer, one map per head: rows are the tokens that look."""
     columns = min(4, len(maps))
     rows = -(-len(maps) // columns)
     side = 0.16 * len(tokens) + 1.2

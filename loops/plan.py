@@ -23,9 +23,9 @@ class Plan:
 
     model: tf.Module
     make_batches: MakeBatches
-    steps_an_epoch: float
-    batch_size: int  # sequences a step
-    seq_length: int  # tokens a sequence, at most
+    steps_per_epoch: float
+    batch_size: int  # sequences per step
+    seq_length: int  # tokens per sequence, at most
     unit: str  # of speed: "tokens" or "texts"
     training: TrainingOptions
     evaluate_each_epoch: bool  # or ten times a run, where --eval_steps is not given
@@ -72,14 +72,14 @@ def measured(plan: Plan, state: TrainState, steps: TrainSteps, must_measure: boo
     if not must_measure:
         return 0.0
     window = getattr(getattr(plan.model, "config", None), "attention_window", 0)
-    return length.seconds_a_step(state, steps, plan.make_batches, window)
+    return length.seconds_per_step(state, steps, plan.make_batches, window)
 
 
 def settled(options: LoopOptions, plan: Plan, num_train_steps: int) -> LoopOptions:
     """With what is left to the task and the model filled in."""
-    every = round(plan.steps_an_epoch) if plan.evaluate_each_epoch else num_train_steps // 10
+    every = round(plan.steps_per_epoch) if plan.evaluate_each_epoch else num_train_steps // 10
     tokens = plan.batch_size * plan.seq_length
-    a_call = length.steps_a_call(length.num_parameters(plan.model), tokens)
+    a_call = length.steps_per_call(length.num_parameters(plan.model), tokens)
     return dataclasses.replace(
         options,
         eval_steps=options.eval_steps or max(1, every),

@@ -20,7 +20,7 @@ def plateau_warning(
 ) -> str | None:
     """Why a run that has learned only word frequencies may be stuck; None if it is not.
 
-    loss and unigram_entropy are nats a token; a model that knows nothing but token
+    loss and unigram_entropy are nats per token; a model that knows nothing but token
     frequencies has loss = unigram entropy and accuracy = the most frequent token's share.
     slopes: the heads' distance penalties. neighbours: whose vectors embeddings hold as well.
     random_words: word embeddings began at random.

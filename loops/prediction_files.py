@@ -1,4 +1,4 @@
-"""Predictions as files, whole or absent, a row a text in the order of the input."""
+"""Predictions as files, whole or absent, one row per text in the order of the input."""
 
 import csv
 import io
@@ -33,8 +33,7 @@ def write_classes(
 
 def write_numbers(path: Path, columns: Columns, numbers: np.ndarray) -> None:
     """The texts, each with its number under "predicted"; [n] float64."""
-    values = (float(f"{number:.10g}") for number in numbers.tolist())
-    answers = (({"predicted": value}, [str(value)]) for value in values)
+    answers = (({"predicted": number}, [str(number)]) for number in numbers.tolist())
     _write(path, columns, ["predicted"], answers)
 
 

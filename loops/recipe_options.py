@@ -67,21 +67,26 @@ class RecipeOptions:
 
     @property
     def positions(self) -> int:
-        """How long a sequence the pretrained model can read; 0 where flags do not say."""
+        """How long a sequence the pretrained model can read; 0 where that is not known."""
         told = dict(flag.removeprefix("--").partition("=")[::2] for flag in self.pretrain)
         if "init_checkpoint" in told:
             return 0
-        path = told.get("model_config")
-        config = read_json(Path(path).expanduser()) if path else {}
-        return config.get("max_position_embeddings", BertConfig.max_position_embeddings)
+        path, name = told.get("model_config"), "max_position_embeddings"
+        try:
+            config = read_json(Path(path).expanduser()) if path else {}
+        except RuntimeError as error:  # there is no such user
+            raise UserError(f"--pretrain=model_config={path}: {error}") from None
+        positions = config.get(name, BertConfig.max_position_embeddings)
+        return positions if isinstance(positions, int) and positions > 0 else 0
 
     def __post_init__(self) -> None:
         if self.budget and any(flag.startswith("--max_minutes=") for flag in self.pretrain):
-            raise UserError("--pretrain=max_minutes: --minutes says how long; give one of both")
-        for flag in (*self.finetune, *self.student):
-            name, _, value = flag.partition("=")
-            if name == "--task" and value != "classification":
-                raise UserError(f"--finetune={flag[2:]}: a recipe is for classes alone")
+            raise UserError(
+                "--pretrain=max_minutes: --minutes says how long; give one of the two"
+            )
+        for name in ("finetune", "student"):
+            for flag in getattr(self, name):
+                self._check_classifier(name, *flag.removeprefix("--").split("=", 1))
         if self.num_teachers < 1:
             raise UserError(f"--num_teachers={self.num_teachers}: must be at least 1")
         if self.num_teachers > 1 and not self.second_opinion:
@@ -91,3 +96,17 @@ class RecipeOptions:
             )
         if self.second_opinion and not self.student:
             raise UserError("--second_opinion: goes with --student, which learns the guesses")
+
+    def _check_classifier(self, given: str, name: str, value: str = "") -> None:
+        """UserError for a flag of --finetune or --student, `given`, that the recipe sets."""
+        if name == "task" and value != "classification":
+            raise UserError(f"--{given}={name}={value}: a recipe is for classes alone")
+        if name == "max_minutes" and self.budget:
+            raise UserError(
+                f"--{given}={name}: --{given}_minutes says how long; give one of the two"
+            )
+        if name == "num_seeds" and given == "finetune" and self.student:
+            raise UserError(
+                "--finetune=num_seeds: --num_teachers says how many guess labels, and "
+                "--student=num_seeds how many learn them"
+            )

@@ -15,7 +15,7 @@ def summary(pretrained: Path, finetuned: list[Path], scratch: list[Path]) -> lis
     entropy = read_record(pretrained)["unigram_entropy"]
     majority = read_record(runs_of(finetuned[0])[0])["test_baseline"]
     lines = [
-        f"dev masked loss       {dev['loss']:.3f} nats a token; knowing word frequencies "
+        f"dev masked loss       {dev['loss']:.3f} nats per token; knowing word frequencies "
         f"only: {entropy:.3f}"
     ]
     for tuned, random, learned in zip(finetuned, scratch, LEARNED, strict=False):

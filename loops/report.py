@@ -128,7 +128,7 @@ def nearest(page: Page, found: Mapping[str, Sequence[tuple[str, float]]]) -> Non
 
 
 def attention(page: Page, maps: np.ndarray, tokens: Sequence[str]) -> None:
-    """[L, N, S, S] maps of one text, a picture a head."""
+    """[L, N, S, S] maps of one text, one picture per head."""
     distances = mean_distances(maps)
     layers = []
     for layer, heads in enumerate(maps):
@@ -172,7 +172,7 @@ def corpus(page: Page, report: Mapping[str, Any]) -> None:
         "The corpus",
         "Train and dev together.",
         facts(values),
-        "<h3>Tokens a document</h3>",
+        "<h3>Tokens per document</h3>",
         bars(lengths),
         "<h3>Characters</h3>",
         bars(report["character_classes"]),

@@ -44,16 +44,6 @@ _LEFT_BY_A_DEAD_START = (
 )
 # Of run.json, what is not a setting.
 _RESULTS = ("num_train_steps", "drift")
-# What runs were made with that say nothing of it.
-_BEFORE_RECORDED = {
-    "precision": "float32",
-    "recompute": False,
-    "optimizer": "adamw",
-    "word_init": "random",
-    "model.attention_window": 0,
-    "model.neighbour_offsets": [],
-    "classification.token_dropout": 0.0,
-}
 
 
 class RunDirectory:
@@ -100,13 +90,9 @@ class RunDirectory:
         some and `allow_drift` is false. The step count, once fixed, is not compared.
         """
         now = flat(json.loads(json.dumps(values)))  # a tuple comes back as a list
-        # How much an evaluation reads was not recorded, nor which weights a path led to.
-        unknown = {name: now.get(name) for name in ("eval_sequences", "init_sha256")}
-        before = {**_BEFORE_RECORDED, **unknown}
-        recorded = {k: v for k, v in before.items() if k in now}
-        recorded |= flat(self.recorded())
-        then = {k: v for k, v in recorded.items() if k not in _RESULTS}
-        if "init_sha256" in then and "init_sha256" in now:  # where they lie does not matter
+        then = {k: v for k, v in flat(self.recorded()).items() if k not in _RESULTS}
+        # The same weights are the same start, wherever they lie.
+        if "init_sha256" in now and then.get("init_sha256") == now["init_sha256"]:
             then["init_checkpoint"] = now["init_checkpoint"]
         drift = [
             f"{name}: {then.get(name)!r} then, {now.get(name)!r} now"
@@ -137,7 +123,7 @@ def _locked(path: Path) -> TextIO:
     except OSError as error:
         raise _unwritable(path, error) from None
     try:
-        # The kernel drops it with the process, so a dead owner is no obstacle.
+        # The kernel drops it with the process, so a dead owner does not stand in the way.
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.seek(0)

@@ -108,7 +108,7 @@ def _entries(header: Any, data_start: int, size: int) -> dict[str, _Entry]:
         if not isinstance(dtype, str) or dtype not in _SIZES:
             raise ValueError(f"{name!r} is of the unknown type {dtype!r}")
         if not _are_sizes(shape) or not _are_sizes(offsets) or len(offsets) != 2:
-            raise ValueError(f"{name!r} has a shape or offsets that are no sizes")
+            raise ValueError(f"{name!r} has a shape or offsets that are not sizes")
         start, end = offsets
         if end - start != math.prod(shape) * _SIZES[dtype]:
             raise ValueError(f"{name!r} has offsets that do not fit its shape")

@@ -94,9 +94,11 @@ def open_session(run: RunDirectory, plan: Plan) -> Session:
     team.from_chief(num_train_steps)
     plan.replicas.spread(state.variables)
     recorder = _recorder(run, plan, restored, num_train_steps)
-    first, end = options.profile_steps or (0, num_train_steps)
-    if first >= num_train_steps or end <= (restored or 0) < num_train_steps:
-        print(f"warning: --profile_steps={first}:{end}: not ahead; nothing is traced")
+    if options.profile_steps:
+        first, end = options.profile_steps
+        done = restored or 0
+        if first >= num_train_steps or end <= done < num_train_steps:
+            print(f"warning: --profile_steps={first}:{end}: not ahead; nothing is traced")
     return Session(
         run=run,
         team=team,
@@ -115,7 +117,7 @@ def open_session(run: RunDirectory, plan: Plan) -> Session:
 
 def _check_precision(run: RunDirectory, precision: str) -> None:
     """UserError where checkpoints have a loss scale and the run has none, or vice versa."""
-    recorded = run.recorded().get("precision", "float32")
+    recorded = run.recorded()["precision"]
     if recorded != precision and "float16" in (recorded, precision):
         raise UserError(
             f"--precision={precision}: {run.path} is a run in {recorded}, and only checkpoints "
@@ -145,13 +147,13 @@ def _start(run: RunDirectory, plan: Plan, state: TrainState, steps: TrainSteps) 
     """Measures a step, fixes the number of steps, writes the run's files."""
     print("\n".join(startup.header(plan.training.runtime, run.path, None)), flush=True)
     seconds = measured(plan, state, steps, plan.replicas.team.from_chief(True))
-    num_train_steps = length.num_steps(plan.training.length, plan.steps_an_epoch, seconds)
+    num_train_steps = length.num_steps(plan.training.length, plan.steps_per_epoch, seconds)
     parameters = length.num_parameters(plan.model)
     # Parameters and two moments, float32, in each checkpoint kept and the next one.
     disk = 12 * parameters * (plan.training.loop.max_to_keep + 1)
     print(
         f"{parameters:,} parameters; {num_train_steps:,} steps = "
-        f"{num_train_steps / plan.steps_an_epoch:.1f} epochs; about "
+        f"{num_train_steps / plan.steps_per_epoch:.1f} epochs; about "
         f"{format_seconds(seconds * num_train_steps)}, "
         f"{format_bytes(length.peak_memory())} of memory, {format_bytes(disk)} of disk",
         flush=True,
@@ -171,7 +173,7 @@ def _num_steps(run: RunDirectory, plan: Plan, state: TrainState, steps: TrainSte
     seconds = measured(plan, state, steps, plan.replicas.team.from_chief(must_measure))
     if is_same:
         return recorded["num_train_steps"]
-    return length.num_steps(wanted, plan.steps_an_epoch, seconds)
+    return length.num_steps(wanted, plan.steps_per_epoch, seconds)
 
 
 def _check_complete(run: RunDirectory, restored: int | None) -> None:
@@ -179,12 +181,13 @@ def _check_complete(run: RunDirectory, restored: int | None) -> None:
 
     Step 0 is saved before anything is logged, and figures tell which weights were best.
     """
-    if restored and not run.metrics.exists():
+    lines = read_metrics(run.metrics)
+    if restored and not lines:
         raise UserError(
-            f"{run.metrics}: is gone, though {run.checkpoints} holds step {restored:,}; bring "
-            "it back, or start again in another directory"
+            f"{run.metrics}: is gone, or empty, though {run.checkpoints} holds step "
+            f"{restored:,}; bring it back, or start again in another directory"
         )
-    if restored is None and read_metrics(run.metrics):
+    if restored is None and lines:
         raise UserError(
             f"{run.checkpoints}: the checkpoints are gone, though {run.metrics} tells of "
             "steps; bring them back, or start again in another directory"
@@ -193,7 +196,8 @@ def _check_complete(run: RunDirectory, restored: int | None) -> None:
 
 def _check_ahead(run: RunDirectory, step: int, num_train_steps: int) -> None:
     """UserError where another length than the run began with is behind it already."""
-    if step >= num_train_steps != run.recorded()["num_train_steps"]:
+    is_another_length = num_train_steps != run.recorded()["num_train_steps"]
+    if is_another_length and step >= num_train_steps:
         raise UserError(
             f"{run.path}: is at step {step:,}, and the length asked for is {num_train_steps:,} "
             "steps; ask for more, or name another --output_dir"

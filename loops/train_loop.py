@@ -41,7 +41,8 @@ def train(session: Session, evaluate: Evaluate) -> None:
             ) from None
         except (OSError, RunError) as error:
             raise RunError(
-                f"{error}; {_last_saved(session)}. Then go on by: {session.run.command()}"
+                f"{error}; {_last_saved(session)}. Once that is mended, go on by: "
+                f"{session.run.command()}"
             ) from error
         finally:
             session.profiler.stop()

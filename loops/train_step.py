@@ -49,7 +49,7 @@ class TrainState(tf.Module):
 class TrainSteps:
     """Calls as many steps as it is given learning rates, in one `tf.function`.
 
-    steps(iterator, learning_rates) -> {name: float32 [n]}, a value a step: "x_sum"
+    steps(iterator, learning_rates) -> {name: float32 [n]}, one value per step: "x_sum"
     and "x_weight" for each entry of the model's `sums`, and "gradient_norm" before
     clipping. A step whose loss or gradients are not finite changes nothing but the
     step count.

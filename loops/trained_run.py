@@ -69,7 +69,7 @@ class TrainedRun:
             return self.max_seq_length
         self.config.check_length(asked, "--max_seq_length")
         pools = self.task in ("classification", "regression")
-        if pools and self.config.pooling == "cls" and not self.config.sees_all(asked):
+        if pools and self.config.pooling == "cls" and not self.config.fits_one_window(asked):
             raise UserError(
                 f"--max_seq_length={asked}: {self.path} reads [CLS] alone, in windows of "
                 f"{self.config.attention_window} tokens; give at most that many"
@@ -89,7 +89,7 @@ class TrainedRun:
 
 
 def read_trained_run(path: Path) -> TrainedRun:
-    """UserError for what is no run directory, or holds no weights of its own size."""
+    """UserError for what is not a run directory, or holds no weights of its own size."""
     config = run_directory.read_run_config(path)
     run_directory.check_weights(path, config)
     record = run_directory.read_record(path)
@@ -99,10 +99,10 @@ def read_trained_run(path: Path) -> TrainedRun:
     names = {"classification": "labels", "token_classification": "tags"}.get(task or "")
     labels = record.get(names, []) if names else []
     if not isinstance(labels, list) or not all(isinstance(x, str) for x in labels):
-        raise UserError(f"{path / 'run.json'}: its {names} are no list of names")
+        raise UserError(f"{path / 'run.json'}: its {names} are not a list of names")
     scale = (record.get("target_mean", 0.0), record.get("target_deviation", 1.0))
     if not all(isinstance(x, int | float) and math.isfinite(x) for x in scale):
-        raise UserError(f"{path / 'run.json'}: the mean of its targets is no number")
+        raise UserError(f"{path / 'run.json'}: the mean of its targets is not a number")
     length = _number(record, "classification", "max_seq_length")
     length = length or _number(record, "mlm", "seq_length") or config.max_position_embeddings
     truncation = _part(record, "classification").get("truncation")
@@ -116,7 +116,9 @@ def read_trained_run(path: Path) -> TrainedRun:
         target_scale=scale,
         fills_masks=program == "pretrain" or (isinstance(parts, list) and "head" in parts),
         reads_pairs=pairs if isinstance(pairs, bool) else None,
-        max_seq_length=length if config.reads(length) else config.max_position_embeddings,
+        max_seq_length=length
+        if config.has_positions_for(length)
+        else config.max_position_embeddings,
         truncation=truncation if isinstance(truncation, str) else "head",
     )
 

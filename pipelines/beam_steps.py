@@ -52,7 +52,7 @@ class Tokenised(NamedTuple):
 def survey(file: CorpusFile, corpus: CorpusOptions, text_bytes: int, work: str) -> Surveyed:
     """Reads a file through; its share of the vocabulary's sample is written to `work`.
 
-    A mistake in the file is no exception but `facts["error"]`, so that the first mistake of
+    A mistake in the file is not an exception but `facts["error"]`, so that the first mistake of
     a corpus is the one that is told, whichever worker finds one first.
     """
     notes, counts, error = ReadingNotes(), DocumentCounts(), ""

@@ -167,7 +167,9 @@ def _take_turns(lock: TextIO, kind: int, entry: Path, say: Say) -> None:
         fcntl.flock(lock, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.seek(0)
-        say(f"process {lock.read().strip()} prepares {entry}; waiting for it")
+        owner = lock.read().strip()  # the last that changed it, unless one only reads
+        who = f"process {owner}" if owner else "another process"
+        say(f"{who} is using {entry}; waiting for it")
         fcntl.flock(lock, kind)
     except OSError as error:
         raise UserError(

@@ -8,7 +8,7 @@ import numpy as np
 NOT_LETTERS = ("marks", "digits", "punctuation", "symbols", "spaces", "other")
 _KINDS = dict(zip("MNPSZC", NOT_LETTERS, strict=True))  # by Unicode's general category
 _WIDTHS = ("FULLWIDTH", "HALFWIDTH")
-# First words of names of letters that are no script's name.
+# First words of names of letters that are not the name of a script.
 _OTHER_NAMES = {
     **dict.fromkeys(("MASCULINE", "FEMININE", "KELVIN", "ANGSTROM", "ROMAN"), "Latin"),
     **dict.fromkeys(("MATHEMATICAL", "MODIFIER", "DOUBLE", "SCRIPT", "BLACK"), "symbols"),

@@ -1,4 +1,4 @@
-"""The task of classification: a label a text, or a pair of texts."""
+"""The task of classification: one label per text, or a pair of texts."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -41,7 +41,7 @@ class Classification(Task):
         }
 
     def table(self, truth: np.ndarray, answers: np.ndarray) -> str:
-        """Label, prediction, a probability a class."""
+        """Label, prediction, one probability per class."""
         shown = [cell(label) for label in self.labels]
         header = ["index", "label", "predicted", *(f"p({name})" for name in shown)]
         lines = ["\t".join(header)]

@@ -1,4 +1,4 @@
-"""Sentences with a tag a word, from files in CoNLL's form."""
+"""Sentences with one tag per word, from files in CoNLL's form."""
 
 import itertools
 import re
@@ -30,7 +30,7 @@ def read_conll(path: Path) -> list[Example]:
             examples.append(Example(" ".join(words), None, " ".join(tags)))
     if not examples:
         raise UserError(
-            f"{path}: holds no sentences; bring a file with a word and a tag a line"
+            f"{path}: holds no sentences; bring a file with a word and one tag per line"
         )
     return examples
 

@@ -55,7 +55,9 @@ def list_files(options: CorpusOptions) -> list[Path]:
         ]
     for path in files:
         if not os.path.isfile(path):  # to open a pipe would wait for ever
-            problem = "it is no file" if os.path.exists(path) else "No such file: a dead link"
+            problem = (
+                "it is not a file" if os.path.exists(path) else "No such file: a dead link"
+            )
             raise UserError(f"{path}: cannot be read ({problem})")
     if not files:
         raise UserError(f"{top}: holds no text; files ending in {', '.join(SUFFIXES)} are read")

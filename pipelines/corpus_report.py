@@ -67,7 +67,7 @@ class CorpusReport:
             f"  a document: median {self.median_characters:,} characters, longest "
             f"{self.longest_characters:,}; exact duplicates {share:.1%}; under {NEAR_EMPTY} "
             f"tokens {self.near_empty / max(1, self.documents):.1%}",
-            f"  {self.tokens_a_word:.3f} tokens a word, {self.unknown_rate:.2%} unknown; "
+            f"  {self.tokens_a_word:.3f} tokens per word, {self.unknown_rate:.2%} unknown; "
             f"{self.pieces_used:,} of {self.pieces:,} pieces are used",
         ]
         if self.skipped:
@@ -91,7 +91,7 @@ class CorpusReport:
         kinds += [f"the rest {rest / total:.2%}"] if rest and self.characters else []
         lines = [
             "  characters: " + escaped(", ".join(kinds)),
-            f"  tokens a document, median {self.median_tokens:,}:",
+            f"  tokens per document, median {self.median_tokens:,}:",
         ]
         most = max([1, *self.token_lengths.values()])
         first = 1

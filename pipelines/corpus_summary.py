@@ -57,7 +57,7 @@ class DocumentCounts:
 
 
 class SeenDocuments:
-    """Eight bytes a document, to see which are equal."""
+    """Eight bytes per document, to see which are equal."""
 
     def __init__(self) -> None:
         self._hashes = array.array("q")

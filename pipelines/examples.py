@@ -65,7 +65,7 @@ def read_examples(
         for where, record in records
     ]
     if not examples:
-        raise UserError(f"{path}: holds no examples; bring a file with a text a row")
+        raise UserError(f"{path}: holds no examples; bring a file with one text per row")
     return examples
 
 

@@ -67,7 +67,7 @@ def _choose(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Positions [B, P] int32, ascending and distinct, and whether each is hidden, bool."""
     scores = tf.random.stateless_uniform(tf.shape(words), seed, alg=_RNG)
-    # One score a word. Equal scores are no problem: top_k then takes the earlier
+    # One score per word. Equal scores do no harm: top_k then takes the earlier
     # position first, so the pieces of a word always come out together.
     scores = tf.gather(scores, words, batch_dims=1)
     scores = tf.where(maskable, scores, -1.0)

@@ -17,7 +17,7 @@ _PREFETCH = 8  # batches
 
 
 def num_windows(stream: TokenStream, options: MlmOptions) -> int:
-    """Sequences an epoch: windows of S - 2 tokens, the last one moved back to fit.
+    """Sequences per epoch: windows of S - 2 tokens, the last one moved back to fit.
 
     Raises UserError if the stream is shorter than one window.
     """
@@ -31,7 +31,7 @@ def num_windows(stream: TokenStream, options: MlmOptions) -> int:
     return -(-stream.num_tokens // length)
 
 
-def steps_an_epoch(stream: TokenStream, options: MlmOptions) -> float:
+def steps_per_epoch(stream: TokenStream, options: MlmOptions) -> float:
     """No whole number: a batch runs on into the next epoch."""
     return num_windows(stream, options) / options.batch_size
 

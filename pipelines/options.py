@@ -76,7 +76,7 @@ class MlmOptions:
     """How packed sequences are cut from a store, ordered and masked."""
 
     seq_length: int = 128  # S
-    batch_size: int = 32  # B, sequences a step
+    batch_size: int = 32  # B, sequences per step
     masked_share: float = 0.15  # P = round(masked_share * S)
     whole_word_masking: bool = False
     seed: int = 0

@@ -1,6 +1,6 @@
 """Writes a dataset out as plain files: a corpus folder and labelled examples.
 
-    DIR/corpus/NAME-00000.txt   one document a line, for pretraining
+    DIR/corpus/NAME-00000.txt   one document per line, for pretraining
     DIR/train.jsonl, ...        {"text": ..., "label": ...} a line, one file a split
     DIR/labels.txt              the label names, one a line
     DIR/unlabelled.txt          the corpus's texts without a label, where others have one
@@ -129,14 +129,15 @@ def _refuse_foreign(target: Path, overwrite: bool) -> None:
         raise _foreign(target, "its source.json is not there, or damaged") from None
     for path in target.rglob("*"):
         name = path.relative_to(target).as_posix()
-        if name not in ours and (path.is_symlink() or not path.is_dir()):
+        is_ours = name in ours or path.name == ".DS_Store"  # which macOS leaves anywhere
+        if not is_ours and (path.is_symlink() or not path.is_dir()):
             raise _foreign(target, name)
 
 
 def _foreign(target: Path, why: str) -> UserError:
     return UserError(
         f"{target}: was not written by this program ({why}), so it is not overwritten; choose "
-        "another --data_dir"
+        "another --data_dir, or remove it by hand"
     )
 
 

@@ -1,4 +1,4 @@
-"""The task of regression: a number a text, or a pair of texts."""
+"""The task of regression: one number per text, or a pair of texts."""
 
 import math
 from collections.abc import Sequence
@@ -72,7 +72,7 @@ class Regression(Task):
         predictions = in_units(answers, self._mean, self._deviation).tolist()
         lines = ["index\ttarget\tpredicted"]
         for index, pair in enumerate(zip(targets, predictions, strict=True)):
-            lines.append("{}\t{:.10g}\t{:.10g}".format(index, *pair))
+            lines.append("{}\t{:.15g}\t{:.15g}".format(index, *pair))
         return "\n".join(lines) + "\n"
 
     def description(self) -> str:

@@ -10,7 +10,7 @@ from pipelines.token_store import TokenStream
 from pipelines.tokenized import Rows
 from pipelines.vocabulary import Vocabulary
 
-FILE = "samples.txt"  # of a run directory: a text a line
+FILE = "samples.txt"  # of a run directory: one text per line
 _COUNT = 6
 _TRIED = 8 * _COUNT
 _FEWEST, _MOST = 4, 24  # tokens of a sample

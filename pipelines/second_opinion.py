@@ -68,7 +68,7 @@ def read_guesses(path: Path, columns: ExamplesOptions, labels: tuple[str, str]) 
 def both_opinions(guesses: Guesses, second: NbSvm) -> np.ndarray:
     """[n, 2] float64: probabilities of the labels by the mean of both log odds.
 
-    NB-SVM's margins are no log odds, and count as such when they are made as wide as the
+    NB-SVM's margins are not log odds, and count as such when they are made as wide as the
     model's, so that over all texts neither is heard more than the other.
     """
     margins = second.margins(guesses.examples)
@@ -97,5 +97,5 @@ def _share(probabilities: Any, labels: tuple[str, str], where: str) -> float:
         )
     share = probabilities[labels[1]]
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
-        raise UserError(f"{where}: {share!r:.80} is no probability")
+        raise UserError(f"{where}: {share!r:.80} is not a probability")
     return float(share)

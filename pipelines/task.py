@@ -39,7 +39,7 @@ class Task(abc.ABC):
     """Reads, batches and judges. Made of the training examples, it knows what to predict.
 
     Answers are what the model's `logits` gives where a batch's `example_weights` are not
-    0: [m, C] float32, in the order of the examples, a row a text (or a word).
+    0: [m, C] float32, in the order of the examples, one row per text (or a word).
     """
 
     metric: ClassVar[str]  # the dev figure that ranks weights; of equals, the lower loss
@@ -68,7 +68,7 @@ class Task(abc.ABC):
         tokenizer: TextEncoder,
         options: ClassificationOptions,
     ) -> Split:
-        """The examples as token ids, cut to length, one target a text."""
+        """The examples as token ids, cut to length, one target per text."""
         targets = self.targets(examples, where)
         texts = tokenize_examples(
             examples, tokenizer, options.max_seq_length, options.truncation

@@ -16,7 +16,7 @@ def lines_of(path: Path) -> Iterator[str]:
     """Decoded lines with their ends. Decoding by line gives errors a line number.
 
     Raises:
-      UserError: naming file and line, for what is no UTF-8 text or no whole gzip file.
+      UserError: naming file and line, for what is not UTF-8 text or not a whole gzip file.
     """
     opener = gzip.open if path.name.lower().endswith(".gz") else open
     try:
@@ -30,7 +30,7 @@ def lines_of(path: Path) -> Iterator[str]:
                 where = f"{path}, line {number}"
                 if len(line) > MAX_LINE:
                     raise UserError(f"{where}: is longer than {MAX_LINE} bytes; is it text?")
-                if number == 1 and b"\r" in line and not line.endswith(b"\n"):
+                if number == 1 and line.count(b"\r") > 1 and not line.endswith(b"\n"):
                     raise UserError(f"{where}: lines end in CR alone; save the file with LF")
                 if b"\0" in line:
                     raise UserError(f"{where}: holds a zero byte; save the file as UTF-8 text")

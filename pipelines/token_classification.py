@@ -1,4 +1,4 @@
-"""The task of token classification: a tag a word, such as those of names.
+"""The task of token classification: one tag per word, such as those of names.
 
 As an Example, a sentence is its words, and its tags, joined by single blanks.
 """
@@ -36,7 +36,7 @@ class Words(NamedTuple):
     """The words of n sentences end to end, and which of them the model gets to see."""
 
     words: list[str]
-    tag_ids: Rows  # a row a sentence
+    tag_ids: Rows  # one row per sentence
     read: np.ndarray  # [words] bool; False for what was cut off
 
 
@@ -118,7 +118,7 @@ class TokenClassification(Task):
         }
 
     def table(self, truth: Words, answers: np.ndarray) -> str:
-        """A line a word: its tag, what it is taken for, and how surely (0 if cut off)."""
+        """One line per word: its tag, what it is taken for, and how surely (0 if cut off)."""
         odds = np.zeros(len(truth.words))
         odds[truth.read] = scores.softmax(answers).max(axis=1)
         predicted = self._predicted(truth, answers).ids

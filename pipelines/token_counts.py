@@ -17,7 +17,7 @@ class TokenCounts:
         self._sep_id = vocabulary.sep_id
 
     def add(self, ids: np.ndarray) -> None:
-        """ids [n]: whole documents, each closed by [SEP], which is no part of its length."""
+        """ids [n]: whole documents, each closed by [SEP], which is not part of its length."""
         self.pieces += np.bincount(ids, minlength=len(self.pieces))
         lengths = np.diff(np.flatnonzero(ids == self._sep_id), prepend=-1) - 1
         self.lengths += np.bincount(np.minimum(lengths, LONGEST), minlength=LONGEST + 1)

@@ -11,10 +11,9 @@ from pipelines.vocabulary import Vocabulary
 def hide_tokens(
     input_ids: np.ndarray, share: float, vocabulary: Vocabulary, seed: list[int]
 ) -> np.ndarray:
-    """input_ids [B, S] with each ordinary token [MASK] at the odds of `share`.
+    """input_ids [B, S] int32, each but [PAD], [CLS] and [SEP] turned to [MASK] by `share`.
 
-    A text is then seen differently in every epoch, as it was in pretraining. A pure
-    function of its arguments.
+    A pure function of its arguments.
     """
     random = np.random.Generator(np.random.Philox(np.random.SeedSequence(seed)))
     special = [vocabulary.pad_id, vocabulary.cls_id, vocabulary.sep_id]

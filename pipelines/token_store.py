@@ -32,7 +32,7 @@ class SplitStatistics:
     documents: int
     tokens: int  # length of the stream
     most_frequent_share: float  # accuracy of always guessing the most frequent token
-    unigram_entropy: float  # nats a token: the loss of guessing by frequency alone
+    unigram_entropy: float  # nats per token: the loss of guessing by frequency alone
 
 
 class TokenStream:

@@ -10,7 +10,7 @@ from bert_core.errors import UserError
 from pipelines.examples import Example
 from pipelines.vocabulary import Vocabulary
 
-ENCODE_AT_ONCE = 1000  # texts a call of the tokenizer: many, for speed, but not all in memory
+ENCODE_AT_ONCE = 1000  # texts per call of the tokenizer: many, for speed, but not all in memory
 
 
 class TextEncoder(Protocol):

@@ -42,7 +42,7 @@ def texts_of_stream(stream: BinaryIO) -> Iterator[str]:
     """A text for each line of standard input, as soon as it is there.
 
     Raises:
-      UserError: a line that is no text, or no line at all.
+      UserError: a line that is not a text, or no line at all.
     """
     number = 0
     while line := stream.readline(MAX_LINE + 1):

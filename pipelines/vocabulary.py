@@ -1,4 +1,4 @@
-"""A loaded WordPiece vocabulary: `vocab.txt`, one token a line, the line number is the id."""
+"""A loaded WordPiece vocabulary: `vocab.txt`, one token per line, the line number is the id."""
 
 import dataclasses
 import functools
@@ -116,7 +116,7 @@ def _check_lines(tokens: Sequence[str], where: str) -> None:
     first_line: dict[str, int] = {}
     for line, token in enumerate(tokens, start=1):
         if not token.strip(" \t\r"):
-            raise UserError(f"{where}: line {line} is empty; one token a line, no gaps")
+            raise UserError(f"{where}: line {line} is empty; one token per line, no gaps")
         if token in first_line:
             raise UserError(
                 f"{where}: line {line} repeats the token {token!r} of line "

@@ -47,10 +47,14 @@ def word_vectors(
 
 
 def pieces_of(stream: TokenStream) -> np.ndarray:
-    """[pieces, tokens] int32: the stream, or as much of it as is counted."""
-    length = min(PIECE, stream.num_tokens)
-    count = min(MOST_TOKENS, stream.num_tokens) // length
-    return stream.windows(np.linspace(0, stream.num_tokens - length, count, dtype=int), length)
+    """[pieces, tokens] int32: the stream, or as much of it as is counted.
+
+    A few tokens at its end are left out, where pieces of equal length do not add up to it.
+    """
+    num_tokens = stream.num_tokens
+    count = min(MOST_TOKENS // PIECE, -(-num_tokens // PIECE))
+    length = min(PIECE, num_tokens // count)
+    return stream.windows(np.linspace(0, num_tokens - length, count, dtype=int), length)
 
 
 def _information(

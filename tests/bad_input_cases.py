@@ -202,7 +202,7 @@ VOCABULARY_CASES = [
     vocabulary("duplicate", VOCABULARY + b"a\n", "line 13 repeats the token 'a' of line 6"),
     vocabulary("no [MASK]", VOCABULARY.replace(b"[MASK]\n", b""), "[MASK] is missing; add"),
     vocabulary("empty", b"", "line 1 is empty"),
-    vocabulary("gap", VOCABULARY + b"\nx\n", "line 13 is empty; one token a line"),
+    vocabulary("gap", VOCABULARY + b"\nx\n", "line 13 is empty; one token per line"),
     vocabulary("special only", VOCABULARY[:31], "nothing but special tokens"),
     vocabulary("binary", b"\x80\x04\x95", "line 1 is not UTF-8"),
     pretrain("vocab: missing", "--vocab_file={here}/v", says="v: cannot be read (No such file"),

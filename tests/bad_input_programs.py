@@ -121,7 +121,10 @@ PATH_CASES = [
     prepare("no dataset", "--data_dir={here}/d", says="--dataset is missing"),
     prepare("no data_dir", "--dataset=docstrings", says="--data_dir is missing"),
     prepare(
-        "escape", "--dataset=../../x", "--data_dir={here}/d", says="is no name of a dataset"
+        "escape",
+        "--dataset=../../x",
+        "--data_dir={here}/d",
+        says="is not the name of a dataset",
     ),
     prepare(
         "strangers",
@@ -220,7 +223,7 @@ EXAMPLE_CASES = [
         says="--dataset and --guessed_file: give the one or the other",
     ),
     finetune(
-        "a guess that is no label",
+        "a guess that is not a label",
         "--guessed_file={here}/g.jsonl",
         says=("g.jsonl: label 'z' of example 1", "'x', 'y'"),
         g__jsonl=b'{"text": "a", "label": "z"}\n',

@@ -128,7 +128,7 @@ PREDICT_CASES = [
     classify(
         "labels that are none",
         "x",
-        says="its labels are no list of names",
+        says="its labels are not a list of names",
         start_of_run__json=b'{"labels": "xy"}',
     ),
     row(
@@ -160,7 +160,7 @@ PREDICT_CASES = [
             "start/run.json": b'{"task": "regression", "target_mean": "x"}',
         },
         ("--checkpoint={here}/start", "--regress", "x"),
-        "run.json: the mean of its targets is no number",
+        "run.json: the mean of its targets is not a number",
     ),
     embed("without output", says="--output is missing"),
     embed("without input", "--input=", "--output={here}/o.npy", says="--input is missing"),

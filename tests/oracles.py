@@ -6,7 +6,7 @@ them ("encoder/layers/0/attention/qkv/kernel"); a function takes the part of the
 that is its own, which `under` cuts out.
 
   B batch, S sequence, H hidden, N heads, D head size, F feed-forward, V vocabulary,
-  P predictions (masked positions a sequence), C classes.
+  P predictions (masked positions per sequence), C classes.
 
 Sources:
   BERT       Devlin et al. 2018, https://arxiv.org/abs/1810.04805

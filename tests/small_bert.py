@@ -85,7 +85,7 @@ def random_inputs(
 def random_mlm_batch(
     config: BertConfig, batch_size: int = 3, seq_length: int = 8, seed: int = 0
 ) -> MlmBatch:
-    """Three predictions a row at places of its own; the last row's last is only filling."""
+    """Three predictions per row at places of its own; the last row's last is only filling."""
     rng = np.random.default_rng(seed)
     rows = range(batch_size)
     positions = np.stack([np.sort(rng.permutation(seq_length)[:3]) for _ in rows])

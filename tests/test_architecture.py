@@ -107,7 +107,7 @@ def test_files_stay_small() -> None:
     for path in SHIPPED:
         lines = path.read_text(encoding="utf-8").count("\n")
         # flags.py holds every flag there is; it is read by looking up, not through.
-        assert lines <= 260 or path.name == "flags.py", f"{path}: {lines} lines; split it"
+        assert lines <= 300 or path.name == "flags.py", f"{path}: {lines} lines; split it"
 
 
 def test_locks_name_no_host_and_hash_everything() -> None:

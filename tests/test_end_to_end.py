@@ -18,7 +18,7 @@ OPTIMISED = {"XLA_FLAGS": ""}  # as for a user: these steps are many enough to b
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Docstrings, a document a line; train.tsv says which package each comes from."""
+    """Docstrings, one document per line; train.tsv says which package each comes from."""
     directory = tmp_path_factory.mktemp("docstrings")
     rows = []
     for package in PACKAGES:

@@ -73,7 +73,7 @@ def test_a_cache_that_another_process_prepares(
     assert ended.status == 0
     assert f"{entry}; waiting for it" in ended.output
     assert "pieces are used" in ended.output
-    assert "tokens a document, median" in ended.output
+    assert "tokens per document, median" in ended.output
     assert "training would be 60 steps of 64 tokens" in ended.output
 
 

@@ -56,7 +56,9 @@ def test_the_disk_fills_up_while_training(
     filler = fill(small_disk)
     program.send(signal.SIGCONT)
     line = error_of(program.end(), 1)
-    assert re.search(r"the last good checkpoint is \S*/ckpt-\d+\. Then go on by: python", line)
+    assert re.search(
+        r"the last good checkpoint is \S*/ckpt-\d+\. Once .* go on by: python", line
+    )
     filler.unlink()
     assert zygote.run(*command).status == 0
     assert (run / "metrics.jsonl").read_bytes() == (

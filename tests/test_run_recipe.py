@@ -148,9 +148,55 @@ def test_how_long_a_text_can_be_is_known_before_pretraining(
     assert RecipeOptions((told, "--init_checkpoint=x"), (), (), (), None).positions == 0
 
 
-def test_minutes_are_given_once() -> None:
-    with pytest.raises(UserError, match="--pretrain=max_minutes: --minutes says how long"):
-        RecipeOptions(("--max_minutes=3",), (), (), (), Budget(60.0, 12.0, 0.0))
+def test_a_model_that_pretraining_will_refuse_is_left_to_it(tmp_path: Path) -> None:
+    for wrong in ('"many"', "-1", "null"):
+        (tmp_path / "model.json").write_text(f'{{"max_position_embeddings": {wrong}}}')
+        told = f"--model_config={tmp_path / 'model.json'}"
+        assert RecipeOptions((told,), (), (), (), None).positions == 0
+    told = "--model_config=~nobody-of-that-name/model.json"
+    with pytest.raises(UserError, match=r"^--pretrain=model_config=~nobody-of-that-name"):
+        RecipeOptions((told,), (), (), (), None).positions  # noqa: B018
+
+
+@pytest.mark.parametrize("positions", [0, 512])
+def test_checking_flags_trains_nothing(positions: int, tmp_path: Path) -> None:
+    """Not even looks for the start, which a recipe has still to make."""
+    (tmp_path / "train.jsonl").write_text('{"text": "a", "label": 0}\n' * 2)
+    run_recipe.check_flags(
+        "finetune",
+        "run_finetune.py",
+        f"--init_checkpoint={tmp_path / 'not-yet'}",
+        f"--train_file={tmp_path / 'not-yet.jsonl'}",
+        f"--output_dir={tmp_path / 'out'}",
+        f"--only_check_flags={positions}",
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_there_is_first_judged_by_who_wrote_it(
+    output_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (output_dir / "data").mkdir(parents=True)
+    programs = Programs(monkeypatch, None)
+    run_recipe.main()
+    assert {ran for ran, _ in programs.checked} == {1}
+
+
+@pytest.mark.parametrize(
+    ("pretrain", "finetune", "student", "says"),
+    [
+        (("--max_minutes=3",), (), (), "--pretrain=max_minutes: --minutes says how long"),
+        ((), ("--max_minutes=3",), (), "--finetune=max_minutes: --finetune_minutes says"),
+        ((), (), ("--max_minutes=3",), "--student=max_minutes: --student_minutes says how"),
+        ((), ("--num_seeds=3",), ("--seed=1",), "--finetune=num_seeds: --num_teachers says"),
+        ((), (), ("--task=regression",), "--student=task=regression: a recipe is for classes"),
+    ],
+)
+def test_what_the_recipe_sets_is_not_set_beside_it(
+    pretrain: tuple[str, ...], finetune: tuple[str, ...], student: tuple[str, ...], says: str
+) -> None:
+    with pytest.raises(UserError, match=f"^{says}"):
+        RecipeOptions(pretrain, finetune, student, (), Budget(60.0, 12.0, 9.0))
 
 
 def test_a_recipe_taken_up_again_keeps_its_minutes(
@@ -293,7 +339,7 @@ def test_what_a_start_that_died_has_half_written_is_no_obstacle(tmp_path: Path) 
     (tmp_path / ".DS_Store").touch()
     run_recipe.check_output_dir(tmp_path)
     (tmp_path / "database").mkdir()
-    with pytest.raises(UserError, match="holds database, which is no recipe's"):
+    with pytest.raises(UserError, match="holds database, which no recipe has written"):
         run_recipe.check_output_dir(tmp_path)
 
 

@@ -47,7 +47,7 @@ def open_tiny_run(data: Path, path: Path) -> tuple[Session, Evaluator, MaskedSam
             make_batches=lambda first, end: mlm_batches.training_batches(
                 stream, vocabulary, options, first, end
             ),
-            steps_an_epoch=100,
+            steps_per_epoch=100,
             batch_size=4,
             seq_length=16,
             unit="tokens",

@@ -72,7 +72,7 @@ def plan(training: TrainingOptions, bad_steps: tuple[int, ...] = (), **record: A
     return Plan(
         model=Linear(),
         make_batches=make_batches(bad_steps),
-        steps_an_epoch=10,
+        steps_per_epoch=10,
         batch_size=BATCH_SIZE,
         seq_length=2,
         unit="texts",

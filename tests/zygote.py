@@ -51,7 +51,7 @@ def main() -> None:
 class _NoTensorFlow(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Ends a program that gets as far as importing TensorFlow, its first long work.
 
-    To look whether it is installed, as others do, is no import.
+    To look whether it is installed, as others do, is not an import.
     """
 
     def find_spec(self, name: str, *_: object) -> importlib.machinery.ModuleSpec | None:

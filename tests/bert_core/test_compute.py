@@ -92,7 +92,7 @@ def test_gradients_are_float32s_to_the_precision(kind: str, precision: str) -> N
 
 @SIXTEEN
 def test_padding_is_hidden_wholly(precision: str) -> None:
-    """-1e9 is no number of float16."""
+    """-1e9 is not a number of float16."""
     config = small_config()
     layer = SelfAttention(Initializer(0, 0.02), config)
     randomise(layer)

@@ -233,7 +233,7 @@ def write_tokenization() -> None:
         file.write_text("\n".join(tokens) + "\n", encoding="utf-8")
         for name, lower in (("uncased", True), ("cased", False)):
             tokenizer = BertTokenizer(str(file), do_lower_case=lower)
-            # What a text says is text: "[MASK]" in it is no special token.
+            # What a text says is text: "[MASK]" in it is not a special token.
             golden[name] = [
                 tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids
                 for text in texts

@@ -49,7 +49,7 @@ def test_where_it_names_nobody_this_process_is_alone(
         ("[1]", 'has no "cluster"'),
         (config([1]), 'has no "cluster"'),
         (config({"ps": ["a:1"]}), "has the job 'ps'; only chief and worker"),
-        (config({"worker": "a:1"}), '"worker" is no list'),
+        (config({"worker": "a:1"}), '"worker" is not a list'),
         (config({"worker": ["a"]}), '"a" is not host:port'),
         (config({"worker": ["a:70000"]}), "is not host:port"),
         (config({"worker": [7]}), "7 is not host:port"),

@@ -71,7 +71,7 @@ def calls_of_a_save(zygote: Zygote, saved: Path) -> list[str]:
     log = saved.parent / "strace.txt"
     assert save_traced(zygote, saved, "-o", str(log)) == 0
     lines = [x for x in log.read_text().splitlines() if re.match(r"\d+ +\w+\(", x)]
-    # What the interpreter does when it ends is no part of the save.
+    # What the interpreter does when it ends is not part of the save.
     last = max(i for i, line in enumerate(lines) if str(saved) in line)
     thread = lines[last].split()[0]  # strace counts the calls of each thread apart
     return [line for line in lines[: last + 1] if line.split()[0] == thread]

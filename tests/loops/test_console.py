@@ -184,10 +184,19 @@ def test_work_without_end_can_stop_when_nobody_reads() -> None:
     assert process.wait(timeout=60) == 0
 
 
-def test_no_screen_at_all() -> None:
-    shell = f"{sys.executable} run_pretrain.py --help >&-"
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_no_screen_at_all(closed: str) -> None:
+    code = (
+        "from loops import console\n"
+        "console.harden_output()\n"
+        "with console.stderr_held_back(): print('a')\n"
+        "console.print_error('b')\n"
+        "open('/dev/fd/1'), open('/dev/fd/2')"
+    )
+    shell = f'"{sys.executable}" -c "{code}" {closed}'
     done = subprocess.run(["bash", "-c", shell], cwd=ROOT, capture_output=True, check=False)
-    assert (done.returncode, done.stderr) == (0, b"")
+    shown = (b"" if ">&-" in closed.split() else b"a\n", b"b\n" if closed == ">&-" else b"")
+    assert (done.returncode, done.stdout, done.stderr) == (0, *shown)
 
 
 def test_help_piped_to_head(tmp_path: Path) -> None:

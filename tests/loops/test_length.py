@@ -7,13 +7,13 @@ import pytest
 import tensorflow as tf
 
 from loops import length
-from loops.length import num_steps, seconds_a_step, steps_a_call
+from loops.length import num_steps, seconds_per_step, steps_per_call
 from loops.options import LengthOptions
 from tests.toy import Batch
 
 
 class Steps:
-    """Stands for TrainState and TrainSteps: a step takes a millisecond a token."""
+    """Stands for TrainState and TrainSteps: a step takes one millisecond per token."""
 
     def __init__(self) -> None:
         self.clock = 0.0
@@ -40,7 +40,7 @@ def test_a_step_is_measured_by_the_token(monkeypatch: pytest.MonkeyPatch) -> Non
         ]
 
     mean = (20 * 400 + 80 * 100) / 100
-    assert seconds_a_step(steps, steps, make_batches) == pytest.approx(1e-3 * mean)
+    assert seconds_per_step(steps, steps, make_batches) == pytest.approx(1e-3 * mean)
     assert steps.clock == -1.0
 
 
@@ -71,4 +71,4 @@ def test_beside_another_limit_minutes_are_a_limit_too() -> None:
 def test_a_signal_waits_for_seconds_not_minutes(
     parameters: int, tokens: int, steps: int
 ) -> None:
-    assert steps_a_call(parameters, tokens) == steps
+    assert steps_per_call(parameters, tokens) == steps

@@ -2,6 +2,7 @@
 thread, without TensorFlow. What really dies is in tests/test_worker_faults.py."""
 
 import contextlib
+import signal
 import socket
 import threading
 import time
@@ -55,11 +56,14 @@ class Workers:
             return list(pool.map(lambda i: do(i, self.teams[i]), range(len(self.names))))
 
     def until_left(self, index: int) -> int:
+        self.until(lambda: index in self.codes)
+        return self.codes[index]
+
+    def until(self, true: Callable[[], bool]) -> None:
         deadline = time.monotonic() + 20
-        while index not in self.codes:
+        while not true():
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        return self.codes[index]
 
     def close(self) -> None:
         for team in self.teams.values():
@@ -137,6 +141,27 @@ def test_a_signal_waits_while_the_chief_finishes(
         team.__enter__()
     workers.all(lambda i, team: team.__exit__(None, None, None))
     assert deferred == [True, True]
+    workers.close()
+
+
+def test_a_signal_of_one_that_is_done_does_not_reach_the_chief(
+    together: Callable[..., Workers], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers = together(2)
+    told: dict[Team, list[int]] = {team: [] for team in workers.teams.values()}
+    say = Team._say
+
+    def watched(team: Team, message: dict[str, Any], but: int | None = None) -> None:
+        if "signal" in message:
+            told[team].append(message["signal"])
+        say(team, message, but)
+
+    workers.teams[1]._parting = True
+    monkeypatch.setattr(Team, "_say", watched)
+    monkeypatch.setattr(stopping, "signal_number", lambda: signal.SIGTERM)
+    workers.until(lambda: min(map(len, told.values())) > 3)
+    assert told[workers.teams[0]][-1] == signal.SIGTERM
+    assert told[workers.teams[1]][-1] == 0
     workers.close()
 
 

@@ -1,4 +1,4 @@
-"""Rows in the order of the input, a bar while they are made, a line a text."""
+"""Rows in the order of the input, a bar while they are made, one line per text."""
 
 import numpy as np
 import pytest

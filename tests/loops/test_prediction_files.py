@@ -44,13 +44,13 @@ def test_json_lines(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl"])
 def test_numbers(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"out{suffix}"
-    write_numbers(path, COLUMNS, np.array([1 / 3, 1700012345.6]))
+    write_numbers(path, COLUMNS, np.array([1 / 3, 1_700_012_345_012.5]))
     with path.open(newline="", encoding="utf-8") as file:
         dialect = "excel-tab" if suffix == ".tsv" else "excel"
         tables = suffix != ".jsonl"
         rows = list(csv.DictReader(file, dialect=dialect) if tables else map(json.loads, file))
     assert [row["second"] for row in rows] == COLUMNS["second"]
-    assert [float(row["predicted"]) for row in rows] == [0.3333333333, 1700012346.0]
+    assert [float(row["predicted"]) for row in rows] == [1 / 3, 1_700_012_345_012.5]
 
 
 def test_tags(tmp_path: Path) -> None:

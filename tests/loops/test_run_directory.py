@@ -94,15 +94,6 @@ def test_the_fields_that_differ_are_listed(tmp_path: Path) -> None:
     assert run.check_same(now, allow_drift=True) == expected
 
 
-def test_how_much_is_evaluated_was_not_always_recorded(tmp_path: Path) -> None:
-    run = RunDirectory(tmp_path)
-    run.record(SETTINGS)
-    assert run.check_same({**SETTINGS, "eval_sequences": 8}, allow_drift=False) == []
-    run.record({**SETTINGS, "eval_sequences": 16})
-    with pytest.raises(UserError, match="eval_sequences: 16 then, 8 now"):
-        run.check_same({**SETTINGS, "eval_sequences": 8}, allow_drift=False)
-
-
 def test_flat() -> None:
     assert flat({"a": {"b": {"c": 1}, "d": []}, "e": 2}) == {"a.b.c": 1, "a.d": [], "e": 2}
 

@@ -218,7 +218,7 @@ def test_a_full_disk_is_said_with_the_way_to_go_on(
     monkeypatch.setattr(
         session.checkpoints, "save", lambda step: full(step) if step > 20 else train_to_20(step)
     )
-    expected = r"No space left.*ckpt-30.*the last good checkpoint is .*ckpt-20\. Then go on by"
+    expected = r"No space left.*ckpt-30.*the last good checkpoint is .*ckpt-20\. Once that is"
     with pytest.raises(RunError, match=expected):
         train(session, evaluate_with(session))
 

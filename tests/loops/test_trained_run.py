@@ -128,5 +128,5 @@ def test_lengths(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("labels", ["ab", [1, 2], {"a": 1}])
 def test_labels_that_are_none(tmp_path: Path, labels: object) -> None:
-    with pytest.raises(UserError, match=r"run\.json: its labels are no list of names"):
+    with pytest.raises(UserError, match=r"run\.json: its labels are not a list of names"):
         run(tmp_path, program="finetune", labels=labels)

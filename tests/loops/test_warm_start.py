@@ -65,8 +65,9 @@ def test_other_weights_at_the_same_path_are_another_start(tmp_path: Path) -> Non
         run.check_same(sources[1], allow_drift=False)
     moved = {**sources[0], "init_checkpoint": "/elsewhere"}  # the same ones
     assert run.check_same(moved, allow_drift=False) == []
-    run.record({"init_checkpoint": sources[0]["init_checkpoint"]})  # as runs of before did
-    assert run.check_same(sources[1], allow_drift=False) == []
+    run.record({"init_checkpoint": "random"})
+    with pytest.raises(UserError, match=r"init_checkpoint: 'random' then, '.*' now"):
+        run.check_same(sources[0], allow_drift=False)
 
 
 def test_what_is_left_stays_as_it_was(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def contents(prepared: PreparedCorpus, options: StoreOptions) -> dict[str, bytes
             ("--direct_running_mode=multi_threading", "--direct_num_workers=3"),
         ),
     ],
-    ids=["a document a line", "paragraphs, three threads"],
+    ids=["one document per line", "paragraphs, three threads"],
 )
 def test_the_same_store(
     corpus_dir: Path, tmp_path: Path, changes: dict[str, str], flags: tuple[str, ...]

@@ -162,7 +162,7 @@ def test_two_at_once_take_turns(corpus: CorpusOptions, options: StoreOptions) ->
         deadline = time.monotonic() + 30
         while not said and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert said == [f"process {os.getpid()} prepares {entry}; waiting for it"]
+        assert said == [f"process {os.getpid()} is using {entry}; waiting for it"]
     waiting.join(30)
     assert any("token store" in line for line in said)
 

@@ -152,7 +152,7 @@ def test_a_run_can_begin_at_any_step():
     texts, labels = random_texts(50), np.arange(50)
     whole = arrays(training_batches(texts, labels, VOCABULARY, OPTIONS, 0, 40))
     assert len(whole) == 40
-    for first_step in (1, 12, 13, 14, 39, 40):  # 13 steps an epoch
+    for first_step in (1, 12, 13, 14, 39, 40):  # 13 steps per epoch
         tail = training_batches(texts, labels, VOCABULARY, OPTIONS, first_step, 40)
         assert_same(arrays(tail), whole[first_step:])
 

@@ -134,7 +134,7 @@ def test_bad_folders(tmp_path):
         list(read_documents(CorpusOptions(tmp_path)))
     (tmp_path / "gone.txt").unlink()
     os.mkfifo(tmp_path / "pipe.txt")  # to open it would wait for ever
-    with pytest.raises(UserError, match=r"pipe\.txt: cannot be read \(it is no file"):
+    with pytest.raises(UserError, match=r"pipe\.txt: cannot be read \(it is not a file"):
         list_files(CorpusOptions(tmp_path))
     (tmp_path / "pipe.txt").unlink()
     with pytest.raises(UserError, match=r"holds no text; .*\.txt, .*\.jsonl\.gz"):

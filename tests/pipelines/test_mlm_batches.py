@@ -10,7 +10,7 @@ from bert_core.errors import UserError
 from pipelines.mlm_batches import (
     evaluation_batches,
     num_windows,
-    steps_an_epoch,
+    steps_per_epoch,
     training_batches,
 )
 from pipelines.options import MlmOptions
@@ -34,7 +34,7 @@ def _stream(tokens: int, shards: int = 3) -> TokenStream:
 def test_an_epoch_may_be_less_than_a_step():
     stream = _stream(1 + 15 * 5)  # windows of 15 behind [CLS]
     assert num_windows(stream, OPTIONS) == 6
-    assert steps_an_epoch(stream, OPTIONS) == 1.5  # of batches of 4
+    assert steps_per_epoch(stream, OPTIONS) == 1.5  # of batches of 4
 
 
 def _batches(stream: TokenStream, options: MlmOptions, first: int, last: int) -> list[MlmBatch]:

@@ -139,6 +139,8 @@ def test_directories_of_others_are_never_overwritten(tmp_path):
         write_source(source(version="2"), tmp_path / "d", True)
     assert (tmp_path / "d" / "corpus" / "thesis.txt").exists()
     assert (tmp_path / "thesis.txt").read_text() == "irreplaceable"
+    (tmp_path / "d" / "corpus" / "thesis.txt").rename(tmp_path / "d" / "corpus" / ".DS_Store")
+    write_source(source(version="2"), tmp_path / "d", True)
 
 
 def test_a_label_of_blanks_is_none(tmp_path):

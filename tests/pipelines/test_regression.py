@@ -74,6 +74,14 @@ def test_scores_are_in_units_of_the_file() -> None:
     assert "(of always answering the mean 11.67)" in made.summary(truth, values)
 
 
+def test_large_numbers_that_differ_little_are_told_apart() -> None:
+    """Milliseconds since 1970."""
+    made = task("1700012325000", "1700012365000")  # a deviation of 20,000
+    truth = made.targets([Example("", None, "1700012345200")], "test.csv")
+    line = made.table(truth, np.array([[-0.01]], np.float32)).splitlines()[1]
+    assert line == "0\t1700012345200\t1700012344800"
+
+
 def test_one_number_only_is_warned_of() -> None:
     made, truth = task("1", "2"), np.array([0.5, -0.5])
     assert "same number" in str(made.warning(truth, np.array([[0.1], [0.1]], np.float32)))

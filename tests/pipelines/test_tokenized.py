@@ -12,7 +12,7 @@ from pipelines.tokenized import Rows, cut, pair_budgets, tokenize_examples
 
 
 class Letters:
-    """A tokenizer: one token a character."""
+    """A tokenizer: one token per character."""
 
     def __init__(self):
         self.call_sizes = []

@@ -178,14 +178,14 @@ def test_words_are_split_as_bert_does() -> None:
     ]
 
 
-def _tokens_a_word(tokens: list[str], texts: list[str]) -> float:
+def _tokens_per_word(tokens: list[str], texts: list[str]) -> float:
     vocabulary = Vocabulary(tuple(tokens), True)
     ids = np.concatenate(Tokenizer(vocabulary).encode(texts))
     return len(ids) / np.count_nonzero(~vocabulary.is_continuation[ids])
 
 
 def _fertilities(train: int, size: int) -> tuple[float, float]:
-    """Tokens a word on new text: ours, and tensorflow-text's learner at the same size."""
+    """Tokens per word on new text: ours, and tensorflow-text's learner at the same size."""
     tf = pytest.importorskip("tensorflow")
     from tensorflow_text.tools.wordpiece_vocab.bert_vocab_from_dataset import (
         bert_vocab_from_dataset,
@@ -196,16 +196,16 @@ def _fertilities(train: int, size: int) -> tuple[float, float]:
         tf.data.Dataset.from_tensors(texts), size, list(SPECIAL_TOKENS), {"lower_case": True}
     )
     ours = learn_vocabulary(texts, len(theirs), lower_case=True)
-    return _tokens_a_word(ours, held_out), _tokens_a_word(theirs, held_out)
+    return _tokens_per_word(ours, held_out), _tokens_per_word(theirs, held_out)
 
 
-def test_no_more_tokens_a_word_than_tensorflow_text_quick() -> None:
+def test_no_more_tokens_per_word_than_tensorflow_text_quick() -> None:
     ours, theirs = _fertilities(train=40, size=200)
     assert 1 <= ours <= theirs
 
 
 @pytest.mark.soak
-def test_no_more_tokens_a_word_than_tensorflow_text() -> None:
+def test_no_more_tokens_per_word_than_tensorflow_text() -> None:
     for size in (500, 1500):
         ours, theirs = _fertilities(train=500, size=size)
         assert 1 <= ours <= theirs

@@ -128,6 +128,16 @@ def test_of_a_long_stream_pieces_from_all_of_it_are_counted(
     assert (np.diff(pieces[:, 0]) >= 109).all()
 
 
+@pytest.mark.parametrize("num_tokens", [1, 9, 10, 11, 19, 25, 99])
+def test_of_a_short_stream_nearly_all_is_counted_and_nothing_twice(
+    num_tokens: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PIECE", 10)
+    pieces = module.pieces_of(_stream(np.arange(num_tokens))).ravel()
+    assert len(set(pieces.tolist())) == len(pieces) > num_tokens - len(pieces) / 5
+    assert {0, num_tokens - 1} <= set(pieces.tolist())
+
+
 @pytest.mark.parametrize("ids", [[7], [SEP], [7] * 50, [7, SEP] * 20, list(range(5, 12))])
 def test_little_text_is_no_mistake(ids: list[int]) -> None:
     vectors = word_vectors(_stream(np.array(ids)), VOCAB_SIZE, 64, SEP, seed=0)
