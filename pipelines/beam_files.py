@@ -67,7 +67,7 @@ def _is_read(name: str) -> bool:
 
 @contextlib.contextmanager
 def local(path: str) -> Iterator[Path]:
-    """The file on this machine's disk, fetched for a while if it is elsewhere."""
+    """The file on this machine's disk, fetched temporarily if it is elsewhere."""
     if "://" not in path:
         yield Path(path)
         return
@@ -91,7 +91,7 @@ def opened(path: str) -> Any:
 
 @contextlib.contextmanager
 def new_file(work: str, what: str) -> Iterator[tuple[str, Any]]:
-    """A file of a new name for writing: a step that is done twice disturbs no other."""
+    """A new file to write, of a new name: a step that runs twice disturbs no other."""
     path = FileSystems.join(work, f"{what}-{uuid.uuid4().hex}")
     with FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
         yield path, file
@@ -99,7 +99,7 @@ def new_file(work: str, what: str) -> Iterator[tuple[str, Any]]:
 
 @contextlib.contextmanager
 def work_directory(work: str) -> Iterator[str]:
-    """A new directory below `work`, gone in the end."""
+    """A new directory below `work`, removed at the end."""
     directory = FileSystems.join(work, f"beam-{uuid.uuid4().hex}")
     try:
         FileSystems.mkdirs(directory)

@@ -1,13 +1,13 @@
-"""Makes a token store of a corpus by Apache Beam, on one machine or on a cluster.
+"""Makes a token store from a corpus with Apache Beam, on one machine or on a cluster.
 
-Three pipelines, since each needs to know what became of the one before:
+Three pipelines, since each needs the results of the one before:
 
     survey    each file: its hash, its documents, which of them the vocabulary is learned from
-    tokenise  each file to ids, a file a split; documents have their numbers by then
-    shards    each shard out of the pieces of files of ids that fall into it
+    tokenise  each file to ids, one file per split; documents have their numbers by then
+    shards    each shard from the pieces of files of ids that fall into it
 
-The store is pipelines.local_maker's, byte for byte, in whatever order the workers are done:
-the stream's order is that of the files, so a shard's place in it, and what it is made of,
+The store is pipelines.local_maker's, byte for byte, in whatever order the workers finish:
+the stream follows the order of the files, so a shard's place in it, and what it is made of,
 follow from how many tokens each file has.
 """
 
@@ -46,7 +46,7 @@ def prepare_with_beam(
     say: Say,
     shard_tokens: int = SHARD_TOKENS,
 ) -> PreparedCorpus:
-    """Like pipelines.cached_store.prepare; `work` is a directory that all workers reach.
+    """Like pipelines.cached_store.prepare; `work` is a directory that all workers can reach.
 
     Raises UserError as that does, and RunError where a pipeline fails.
     """
@@ -56,7 +56,7 @@ def prepare_with_beam(
 
 
 class BeamMaker:
-    """A pipelines.cached_store.Maker. It surveys the corpus when it is made."""
+    """A pipelines.cached_store.Maker. Constructing it surveys the corpus."""
 
     def __init__(
         self,
@@ -127,7 +127,7 @@ class BeamMaker:
         return Plan(self._corpus, vocabulary, limit, first_documents, stride(total), self._work)
 
     def _documents(self) -> Iterator[str]:
-        """The corpus, read here; only its beginning is."""
+        """The corpus, read on this machine; only its beginning is drawn."""
         for file in self._files:
             with local(file.path) as path:
                 yield from read_file(path, self._corpus, ReadingNotes())
@@ -141,7 +141,7 @@ class BeamMaker:
         return shards
 
     def _summary(self) -> dict[str, Any]:
-        """What reading the corpus showed, as one reader would tell it."""
+        """What reading the corpus showed, as a single reader would report it."""
         notes = ReadingNotes(
             blank_lines=sum(facts["blank_lines"] for facts in self._facts),
             skipped=sum(facts["skipped"] for facts in self._facts),
@@ -160,7 +160,7 @@ def _in_order(facts: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _bring(written: list[dict[str, Any]], split: str, directory: Path) -> list[dict[str, Any]]:
-    """Copies the shards of a split from where the workers left them; their manifest."""
+    """Copies a split's shards from where the workers left them; returns manifest entries."""
     shards = sorted((x for x in written if x["split"] == split), key=lambda x: x["file"])
     for shard in shards:
         path = directory / shard["file"]

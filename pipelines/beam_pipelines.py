@@ -1,6 +1,6 @@
 """The three pipelines of preparing a corpus, and how their results come back.
 
-A pipeline is a function of a `beam.Pipeline` that gives collections of one JSON value each.
+A pipeline is a function of a `beam.Pipeline` returning collections of one JSON value each.
 """
 
 import functools
@@ -85,9 +85,9 @@ def write_shards(shards: list[beam_steps.Shard], plan: beam_steps.Plan) -> Build
 
 
 def run(what: str, build: Build, beam_options: Sequence[str], work: str) -> dict[str, Any]:
-    """Runs a pipeline to its end; its results come back through files of JSON in `work`.
+    """Runs a pipeline to its end; its results come back through JSON files in `work`.
 
-    Raises RunError, in one line, where Beam gives up.
+    Raises RunError, in one line, if Beam gives up.
     """
     places = {}
     try:
@@ -95,7 +95,7 @@ def run(what: str, build: Build, beam_options: Sequence[str], work: str) -> dict
             for key, result in build(pipeline).items():
                 places[key] = FileSystems.join(work, f"{what.replace(' ', '-')}-{key}.json")
                 result | f"Tell {key}" >> beam.Map(_write_json, places[key])
-    except Exception as error:  # of many types, one a runner
+    except Exception as error:  # each runner has its own types
         last = (str(error).strip().splitlines() or [repr(error)])[-1]
         raise RunError(f"Beam failed while {what}: {last}") from error
     told = {}
@@ -106,7 +106,7 @@ def run(what: str, build: Build, beam_options: Sequence[str], work: str) -> dict
 
 
 class AddUp(beam.CombineFn):
-    """Adds up counts that can `include` others; `empty` makes the first."""
+    """Adds up counts that can `include` others, beginning with `empty()`."""
 
     def __init__(self, empty: Callable[[], Any]) -> None:
         self._empty = empty

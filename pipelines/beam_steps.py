@@ -1,7 +1,7 @@
 """The steps of preparing a corpus that run on a Beam worker: survey, tokenise, cut shards.
 
-Each is a function of one element, and gives the same whichever worker calls it and however
-often: what it writes has a name of its own, which goes on as a part of its result.
+Each is a function of one element, and gives the same result whichever worker calls it and
+however often: what it writes has a name of its own, which is part of the result.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ _BUCKETS = 256  # of hashes of documents, each looked through by one worker
 
 
 class Surveyed(NamedTuple):
-    """What one reading of a file tells."""
+    """What reading a file once tells."""
 
     facts: dict[str, Any]  # plain numbers and strings
     counts: DocumentCounts
@@ -52,8 +52,8 @@ class Tokenised(NamedTuple):
 def survey(file: CorpusFile, corpus: CorpusOptions, text_bytes: int, work: str) -> Surveyed:
     """Reads a file through; its share of the vocabulary's sample is written to `work`.
 
-    A mistake in the file is not an exception but `facts["error"]`, so that the first mistake of
-    a corpus is the one that is told, whichever worker finds one first.
+    A mistake in the file is not an exception but `facts["error"]`, so that the corpus's first
+    mistake is the one reported, whichever worker finds one first.
     """
     notes, counts, error = ReadingNotes(), DocumentCounts(), ""
     hashes: list[bytes] = []
@@ -96,14 +96,14 @@ def buckets(surveyed: Surveyed) -> Iterator[tuple[int, np.ndarray]]:
 
 
 def repeated(bucket: tuple[int, Any]) -> int:
-    """How many of a bucket's documents are equal to another of it, but for one of each."""
+    """How many of a bucket's documents repeat another one in it."""
     hashes = np.concatenate(list(bucket[1]))
     return len(hashes) - len(np.unique(hashes))
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What tokenising a file depends on beside the file."""
+    """What tokenising a file depends on besides the file."""
 
     corpus: CorpusOptions
     vocabulary: Vocabulary
@@ -157,7 +157,7 @@ class Shard(NamedTuple):
 
 
 def cut(sizes: list[tuple[str, int]], shard_tokens: int) -> list[list[tuple[str, int, int]]]:
-    """Files of ids, one stream when laid end to end, cut to shards of `shard_tokens`."""
+    """Files of ids, one stream when laid end to end, cut into shards of `shard_tokens`."""
     shards: list[list[tuple[str, int, int]]] = []
     room = 0
     for path, tokens in sizes:
@@ -173,7 +173,7 @@ def cut(sizes: list[tuple[str, int]], shard_tokens: int) -> list[list[tuple[str,
 
 
 def write_shard(shard: Shard, dtype: np.dtype, work: str) -> dict[str, Any]:
-    """Writes a shard to `work`; what the manifest says of it, and its path."""
+    """Writes a shard to `work`; returns its manifest entry, split and path."""
     ids = np.concatenate([_read_ids(*piece, dtype) for piece in shard.pieces])
     whole = io.BytesIO()
     np.save(whole, ids, allow_pickle=False)

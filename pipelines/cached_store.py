@@ -39,7 +39,7 @@ class PreparedCorpus(NamedTuple):
 
 
 class Maker(Protocol):
-    """What makes a token store of a corpus."""
+    """Makes a token store from a corpus."""
 
     def sample(self) -> Iterable[str]:
         """The documents that a vocabulary is learned from, in order."""
@@ -62,9 +62,9 @@ def prepare(
 def prepare_with(
     maker: Maker, fingerprint: str, options: StoreOptions, say: Say
 ) -> PreparedCorpus:
-    """Opens the cached store of the corpus of that fingerprint, or has it made first.
+    """Opens the cached store of the corpus with that fingerprint, or has it made first.
 
-    A damaged entry is named and made again. Any number of processes open an entry at
+    A damaged entry is reported and made again. Any number of processes can open an entry at
     once; those that would make it take turns. Raises UserError for what is wrong with the
     corpus or the options, or if more of the tokens are unknown than options.max_unknown_rate.
     """
@@ -94,7 +94,7 @@ def prepare_with(
 def _made(
     maker: Maker, fingerprint: str, options: StoreOptions, entry: Path, say: Say
 ) -> PreparedCorpus:
-    """The entry with what it lacks, unless another process has made that meanwhile."""
+    """Makes what the entry lacks, unless another process has made it meanwhile."""
     vocabulary = _vocabulary(maker, options, entry, say)
     try:
         store, report = _open(entry, vocabulary, fingerprint, options)
@@ -119,7 +119,7 @@ def prepare_together(
 ) -> PreparedCorpus:
     """The token store, for a team of workers (loops/peers.py).
 
-    The chief makes it, of a corpus it has `checked`; the others need nothing but the cache.
+    The chief makes it, from a corpus it has `checked`; the others need only the cache.
     """
     if checked is not None:
         prepared = prepare(corpus, checked, options, say)
@@ -132,7 +132,7 @@ def prepare_together(
 
 
 def open_prepared(corpus_fingerprint: str, options: StoreOptions) -> PreparedCorpus:
-    """What another process has prepared of a corpus that need not be here.
+    """What another process has prepared from a corpus, which need not be here.
 
     Raises UserError where the cache does not hold it whole.
     """
@@ -159,7 +159,7 @@ def _open(
 
 
 def _take_turns(lock: TextIO, kind: int, entry: Path, say: Say) -> None:
-    """Waits for the process that has the lock; the kernel frees that of a dead one.
+    """Waits for the process that has the lock; the kernel frees the lock of a dead one.
 
     kind: fcntl.LOCK_SH to read what is there, or LOCK_EX to change it.
     """
@@ -167,7 +167,7 @@ def _take_turns(lock: TextIO, kind: int, entry: Path, say: Say) -> None:
         fcntl.flock(lock, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.seek(0)
-        owner = lock.read().strip()  # the last that changed it, unless one only reads
+        owner = lock.read().strip()  # the last to change it; one that reads leaves no name
         who = f"process {owner}" if owner else "another process"
         say(f"{who} is using {entry}; waiting for it")
         fcntl.flock(lock, kind)
@@ -182,7 +182,7 @@ def _take_turns(lock: TextIO, kind: int, entry: Path, say: Say) -> None:
 
 
 def _vocabulary(maker: Maker, options: StoreOptions, entry: Path, say: Say) -> Vocabulary:
-    """The entry's vocabulary; brought or learned first if it has none that is whole."""
+    """The vocabulary: brought, or the entry's, learned first if it has no whole one."""
     brought = brought_vocabulary(options)
     if brought is not None:
         return brought
@@ -207,7 +207,7 @@ def _vocabulary(maker: Maker, options: StoreOptions, entry: Path, say: Say) -> V
 
 
 def _whole_vocabulary(path: Path, lower_case: bool) -> Vocabulary | None:
-    """A cached vocabulary, None if it is not the one that its name says."""
+    """A cached vocabulary, None if it does not match the hash in its name."""
     try:
         vocabulary = read_vocabulary(path, lower_case)
     except UserError:

@@ -8,7 +8,7 @@ import numpy as np
 NOT_LETTERS = ("marks", "digits", "punctuation", "symbols", "spaces", "other")
 _KINDS = dict(zip("MNPSZC", NOT_LETTERS, strict=True))  # by Unicode's general category
 _WIDTHS = ("FULLWIDTH", "HALFWIDTH")
-# First words of names of letters that are not the name of a script.
+# First words of letters' names that are not the name of a script.
 _OTHER_NAMES = {
     **dict.fromkeys(("MASCULINE", "FEMININE", "KELVIN", "ANGSTROM", "ROMAN"), "Latin"),
     **dict.fromkeys(("MATHEMATICAL", "MODIFIER", "DOUBLE", "SCRIPT", "BLACK"), "symbols"),
@@ -21,7 +21,7 @@ _CODE_POINTS = 0x110000
 
 
 def kind_of(character: str) -> str:
-    """The script of a letter, as Unicode's name of it begins; else one of NOT_LETTERS."""
+    """The script of a letter, with which its Unicode name begins; else one of NOT_LETTERS."""
     kind = _KINDS.get(unicodedata.category(character)[0])
     if kind is not None:
         return kind
@@ -32,7 +32,7 @@ def kind_of(character: str) -> str:
 
 
 class CharacterCounts:
-    """Counts every code point of the texts added, in 20 MB whatever they are."""
+    """Counts every code point of the texts added, in 20 MB whatever the texts."""
 
     def __init__(self) -> None:
         self._counts = np.zeros(_CODE_POINTS, np.int64)

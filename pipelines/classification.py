@@ -76,7 +76,7 @@ class Classification(Task):
 
 
 def labelled(inputs: Inputs, labels: np.ndarray, indices: np.ndarray) -> ClassificationBatch:
-    """[n] int32 labels as those of a batch."""
+    """The batch of `inputs`, with its labels picked from all, [n] int32."""
     batch_size = len(inputs.input_ids)
     return ClassificationBatch(
         *inputs,

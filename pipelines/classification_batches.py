@@ -33,7 +33,7 @@ class Bucketed(NamedTuple):
 
 _EMPTY = Bucketed(np.zeros(0, np.int64), LENGTH_STEP)
 
-# (inputs, labels of all examples, [<= B] indices of the batch's) -> the batch
+# (inputs, labels of all examples, [<= B] indices of the batch's examples) -> the batch
 AddLabels = Callable[[Inputs, Any, np.ndarray], Any]
 
 
@@ -57,7 +57,7 @@ def plan_epoch(
     batches = []
     for start in range(0, len(lengths), POOL_BATCHES * batch_size):
         pool = permutation[start : start + POOL_BATCHES * batch_size]
-        # Stable: how an unstable sort leaves equals depends on the processor.
+        # Stable: how an unstable sort orders equals depends on the processor.
         shortest_first = pool[np.argsort(lengths[pool], kind="stable")]
         batches += _in_batches(shortest_first, lengths, batch_size, max_seq_length)
     return [batches[place] for place in random.permutation(len(batches))]
@@ -121,7 +121,7 @@ def evaluation_batches(
 ) -> tuple[tf.data.Dataset, np.ndarray]:
     """Every example once, the longest first, and the order they come in.
 
-    Longest first, a batch too large for the memory fails at the start.
+    That way, a batch too large for the memory fails at the start.
 
     Args:
       labels: as in `training_batches`, or None to predict: all labels are then 0.
@@ -129,7 +129,7 @@ def evaluation_batches(
     Returns:
       A dataset of batches as in `training_batches`, and `order`, [n]
       int64: row i of all batches laid end to end is example `order[i]`, and the
-      rows from n on only fill up. So `result[order] = rows[:n]` is the input order.
+      rows from n on only fill up. So `result[order] = rows[:n]` restores the input order.
     """
     lengths = _checked_lengths(texts, options.max_seq_length)
     longest_first = np.argsort(-lengths, kind="stable")
@@ -145,7 +145,7 @@ def evaluation_batches(
 
 
 def answer_order(order: np.ndarray, num_answers: np.ndarray) -> np.ndarray:
-    """Where answers belong that come example by example in `order`, [sum num_answers].
+    """Places in input order of answers that come by example in `order`, [sum num_answers].
 
     Example i has num_answers[i] of them, one after the other. With one each it is
     `order` itself.
@@ -163,7 +163,7 @@ def batch_of_all(
     labels: Any = None,
     add_labels: AddLabels = labelled,
 ) -> Any:
-    """The texts, few enough for that, as one batch of NumPy arrays; labels as above."""
+    """All of the texts (few enough for that) as one batch of NumPy arrays; labels as above."""
     lengths = _checked_lengths(texts, options.max_seq_length)
     everything = np.arange(len(texts))
     (bucket,) = _in_batches(everything, lengths, len(texts), options.max_seq_length)
@@ -236,7 +236,7 @@ def _checked_lengths(texts: TokenizedTexts, max_seq_length: int) -> np.ndarray:
 def _dataset(batch_of: Callable[[int], Any], steps: range, filling: Any) -> tf.data.Dataset:
     """`batch_of(step)` for each step, in order, made a little ahead of their use.
 
-    filling: a batch of nothing else, for its types. The first dimension is static.
+    filling: a batch without examples, for its types. The first dimension is static.
     """
     signature = type(filling)(
         *(

@@ -4,7 +4,7 @@ import html
 import re
 import unicodedata
 
-# A tag is `<`, a name HTML knows and, if anything more, attributes of the form name=value.
+# A tag is `<`, a name HTML knows and, optionally, attributes of the form name=value.
 # So `a < b and c > d`, `vector<int>` and `<unk>` stay. Nothing in the pattern can
 # match across the next `<`, which keeps the whole substitution linear.
 _TAG = re.compile(
@@ -49,9 +49,9 @@ def fold_whitespace(text: str) -> str:
 
 
 def has_words(text: str) -> bool:
-    """Whether anything is left of a text where BERT's cleaning has been.
+    """Whether BERT's cleaning leaves anything of a text.
 
-    Which drops control characters, spaces, U+FFFD and, uncased, accents without a letter.
+    It drops control characters, spaces, U+FFFD and, if uncased, accents without a letter.
     """
     return any(
         c != "\ufffd"

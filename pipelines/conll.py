@@ -1,4 +1,4 @@
-"""Sentences with one tag per word, from files in CoNLL's form."""
+"""Sentences with one tag per word, from files in CoNLL format."""
 
 import itertools
 import re
@@ -16,12 +16,12 @@ _TAG = re.compile(r"O|[BIES]-.+")
 def read_conll(path: Path) -> list[Example]:
     """The sentences of a file, optionally `.gz`, as words and tags joined by single blanks.
 
-    A line is a word and its tag, the first and the last of its columns, which blanks or
-    tabs separate. A blank line ends a sentence; lines that begin with -DOCSTART- are
+    A line is a word and its tag, the first and the last of its columns, separated by blanks
+    or tabs. A blank line ends a sentence; lines that begin with -DOCSTART- are
     headings. A tag is O, or B-, I-, E- or S- and the kind of the entity.
 
     Raises:
-      UserError: naming file and line, for whatever does not fit this.
+      UserError: naming file and line, for whatever does not fit the above.
     """
     examples: list[Example] = []
     for has_words, lines in itertools.groupby(_lines_of_words(path), key=bool):
@@ -36,12 +36,12 @@ def read_conll(path: Path) -> list[Example]:
 
 
 def words_in(line: str) -> list[str]:
-    """The words of a line, which blanks and tabs separate."""
+    """The words of a line, separated by blanks or tabs."""
     return _WORD.findall(line)
 
 
 def _lines_of_words(path: Path) -> Iterator[tuple[str, str] | None]:
-    """(word, tag) of each line, None for what stands between sentences."""
+    """(word, tag) of each line, None for one between sentences."""
     num_columns = first_line = 0
     for number, line in enumerate(lines_of(path), start=1):
         where = f"{path}, line {number}"

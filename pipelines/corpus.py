@@ -33,7 +33,7 @@ MAX_DOCUMENT_BYTES = 16 * 2**20  # several times the longest novel
 def list_files(options: CorpusOptions) -> list[Path]:
     """The text files under `corpus_dir`, sorted; hidden files and directories are not read.
 
-    Links are followed, each directory once.
+    Links are followed; each directory is read once.
     """
     top = options.corpus_dir
     if not top.exists():
@@ -54,7 +54,7 @@ def list_files(options: CorpusOptions) -> list[Path]:
             if name.lower().endswith(SUFFIXES) and not name.startswith(".")
         ]
     for path in files:
-        if not os.path.isfile(path):  # to open a pipe would wait for ever
+        if not os.path.isfile(path):  # opening a pipe would wait forever
             problem = (
                 "it is not a file" if os.path.exists(path) else "No such file: a dead link"
             )
@@ -65,8 +65,7 @@ def list_files(options: CorpusOptions) -> list[Path]:
 
 
 def read_documents(options: CorpusOptions, notes: ReadingNotes | None = None) -> Iterator[str]:
-    """Every document in order, whitespace folded to single spaces, those without words
-    left out.
+    """Every document that has words, in order, whitespace folded to single spaces.
 
     `notes` is filled in while the documents are drawn.
     """
@@ -174,7 +173,7 @@ def _json_text(
     problem = "is not a string" if options.text_key in record else "is missing"
     fields = ", ".join(sorted(record)[:8]) or "none"
     raise UserError(
-        f"{path}:{number}: field {options.text_key!r} {problem}, there are: {fields}; "
+        f"{path}:{number}: field {options.text_key!r} {problem}, the fields are: {fields}; "
         "--text_key names the field of the text"
     )
 
@@ -196,7 +195,7 @@ def _decode(
     if options.on_bad_text == "skip":
         return None
     raise UserError(
-        f"{path}:{number}: {problem}; convert the file, or --on_bad_text=replace (or skip)"
+        f"{path}:{number}: {problem}; convert the file, or give --on_bad_text=replace (or skip)"
     )
 
 

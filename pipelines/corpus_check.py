@@ -21,7 +21,7 @@ class CheckedCorpus(NamedTuple):
     """A corpus without mistakes."""
 
     fingerprint: str  # SHA-256
-    sample: DocumentSample | None  # None where it was not read, its store being there
+    sample: DocumentSample | None  # None where it was not read, as its store exists
 
 
 def check_corpus(corpus: CorpusOptions, options: StoreOptions, say: Callable) -> CheckedCorpus:
@@ -37,7 +37,7 @@ def check_corpus(corpus: CorpusOptions, options: StoreOptions, say: Callable) ->
 
 
 def check_outside(corpus_dir: Path, written: Mapping[str, Path]) -> None:
-    """UserError when what a flag names would be written to where the corpus is read from."""
+    """UserError if a flag names a path to write to that lies inside the corpus."""
     for flag, path in written.items():
         try:
             below = path.expanduser().resolve().relative_to(corpus_dir.resolve())
@@ -60,7 +60,7 @@ def cache_entry(corpus_fingerprint: str, options: StoreOptions) -> Path:
 
 
 def check_writable(directory: Path, flag: str) -> None:
-    """UserError where nothing can be written below a directory, or it cannot be made."""
+    """UserError if nothing can be written in a directory, or it cannot be made."""
     above = directory
     while not above.exists():
         above = above.parent
@@ -73,7 +73,7 @@ def check_writable(directory: Path, flag: str) -> None:
 
 
 def read_through(corpus: CorpusOptions, say: Callable) -> DocumentSample:
-    """Some of the documents; UserError where there are not two different ones."""
+    """Some of the documents; UserError unless there are two different ones."""
     sample = DocumentSample()
     notes = ReadingNotes()
     progress = Progress(lambda: notes.share, say)

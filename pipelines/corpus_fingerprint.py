@@ -17,7 +17,7 @@ _HASHING_CHUNK = 2**18
 def fingerprint(options: CorpusOptions) -> str:
     """SHA-256 over the reading options and every file's relative path, size and bytes."""
     files = list_files(options)
-    # hashlib lets go of the interpreter lock, so threads hash at the speed of the disk.
+    # hashlib releases the interpreter lock, so threads hash at the speed of the disk.
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         hashes = list(pool.map(size_and_sha256, files))
     names = [path.relative_to(options.corpus_dir).as_posix() for path in files]
@@ -35,7 +35,7 @@ def fingerprint_of(options: CorpusOptions, files: Iterable[tuple[str, tuple[int,
 
 
 def size_and_sha256(path: Path) -> tuple[int, str]:
-    """Of a file's bytes."""
+    """Size and SHA-256 of a file's bytes."""
     size, sha256, chunk = 0, hashlib.sha256(), memoryview(bytearray(_HASHING_CHUNK))
     try:
         with open(path, "rb", buffering=0) as file:

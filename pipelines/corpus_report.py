@@ -1,4 +1,4 @@
-"""What a corpus is, as it is kept in its token store's manifest and shown before training."""
+"""What a corpus is like: kept in its token store's manifest and shown before training."""
 
 import dataclasses
 import itertools
@@ -19,11 +19,11 @@ if TYPE_CHECKING:  # it imports TensorFlow, which a reader of reports can do wit
     from pipelines.unknown_words import UnknownWords
 
 NEAR_EMPTY = 5  # tokens; a document with fewer
-# The ends of the spans of lengths that are told apart, in tokens.
+# The upper ends of the histogram's spans of lengths, in tokens.
 _SPANS = (*(str(8 << i) for i in range(13)), "more")
 _MOST = 1 << 63  # no count reaches it
 _BAR = 40  # characters
-_LEAST_SHARE = 0.0005  # of the characters, to be shown with a name
+_LEAST_SHARE = 0.0005  # of the characters, for a kind to be shown by name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,9 +49,7 @@ class CorpusReport:
     unknown_reasons: dict[str, int]  # in a sample; see pipelines.unknown_words
     unknown_examples: dict[str, list[str]]
     median_tokens: int  # of a document
-    token_lengths: dict[
-        str, int
-    ]  # at most so many tokens, and over the one before -> documents
+    token_lengths: dict[str, int]  # the most tokens of a span -> documents in it
     pieces: int  # V
     pieces_used: int  # that occur at all
 
@@ -59,7 +57,7 @@ class CorpusReport:
         return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
 
     def lines(self) -> list[str]:
-        """The figures that are shown at every start, then warnings."""
+        """The figures shown at every start, then warnings."""
         share = self.duplicates / max(1, self.documents)
         result = [
             f"corpus: {self.documents:,} documents in {counted(self.files, 'file')}, "
@@ -83,7 +81,7 @@ class CorpusReport:
         return [*result, f"  warning: {self.advice}"] if self.advice else result
 
     def details(self) -> list[str]:
-        """What is worth a look before a long training."""
+        """What is worth a look before long training."""
         total = max(1, self.characters)
         named = {k: n for k, n in self.character_classes.items() if n >= _LEAST_SHARE * total}
         rest = total - sum(named.values())
@@ -109,7 +107,7 @@ def make_report(
     vocabulary: Vocabulary,
     unknown: "UnknownWords",
 ) -> CorpusReport:
-    """From what was counted while the corpus was read (`summarise`) and tokenised."""
+    """The report of what was counted while a corpus was read (`summarise`) and tokenised."""
     pieces = counts.pieces.copy()
     pieces[vocabulary.sep_id] = 0
     tokens, words = int(pieces.sum()), int(pieces[~vocabulary.is_continuation].sum())
@@ -133,7 +131,7 @@ def make_report(
 
 
 def _histogram(up_to: np.ndarray) -> dict[str, int]:
-    """Documents by length, each span twice as long as the one before; no empty end."""
+    """Documents by length, in spans whose ends double; no empty ones after the longest."""
     ends = [int(up_to[LONGEST if span == "more" else int(span)]) for span in _SPANS]
     counts = [end - before for before, end in itertools.pairwise([0, *ends])]
     while len(counts) > 1 and not counts[-1]:
@@ -142,7 +140,7 @@ def _histogram(up_to: np.ndarray) -> dict[str, int]:
 
 
 def read_report(manifest: dict[str, Any]) -> CorpusReport:
-    """The report of an opened store. Raises StoreError where there is none that is whole."""
+    """The report of an opened store. Raises StoreError if it is missing or damaged."""
     try:
         report = CorpusReport(**manifest["corpus"])
     except (KeyError, TypeError) as error:
@@ -156,7 +154,7 @@ def read_report(manifest: dict[str, Any]) -> CorpusReport:
 
 
 def read_corpus_json(path: Path) -> CorpusReport:
-    """The report that a run keeps. Raises UserError for one that is damaged."""
+    """The report that a run keeps. Raises UserError if it is damaged."""
     try:
         return read_report({"corpus": json.loads(path.read_bytes())})
     except (OSError, ValueError, RecursionError, StoreError) as error:

@@ -25,7 +25,7 @@ _LONG_DOCUMENT = 200_000
 
 
 class DocumentCounts:
-    """Counts of the documents added, 20 MB and a number a length; parts add up."""
+    """Counts of the documents added, in 20 MB and one number per length; parts add up."""
 
     def __init__(self) -> None:
         self._lengths: collections.Counter[int] = collections.Counter()
@@ -57,7 +57,7 @@ class DocumentCounts:
 
 
 class SeenDocuments:
-    """Eight bytes per document, to see which are equal."""
+    """Eight bytes per document, to count those that are equal."""
 
     def __init__(self) -> None:
         self._hashes = array.array("q")

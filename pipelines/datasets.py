@@ -12,8 +12,8 @@ from pipelines.source import Source
 def find_dataset(options: PrepareOptions) -> Source:
     """The dataset `options.dataset`, for pipelines.prepared.write_source to write.
 
-    Nothing is fetched, read or written yet, nor TensorFlow imported. Raises UserError for
-    an unknown dataset, one that cannot be had, or a directory that holds something else.
+    Nothing is fetched, read or written yet, and TensorFlow is not imported. Raises UserError
+    for a dataset that is unknown or unavailable, or a directory that holds something else.
     """
     source = _source(options)
     check_data_dir(source, options.data_dir, options.overwrite)
@@ -21,10 +21,10 @@ def find_dataset(options: PrepareOptions) -> Source:
 
 
 def find_labelled(options: PrepareOptions) -> tuple[Source, Path]:
-    """The same, and where below `options.data_dir` it belongs: another version of it, or
-    another choice of its fields, is another directory.
+    """The same, and its directory below `options.data_dir`: each version and each choice of
+    fields has its own.
 
-    UserError where its texts have no labels to learn.
+    UserError if its texts have no labels to learn.
     """
     source = _source(options)
     if not source.has_labels:

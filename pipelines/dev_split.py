@@ -17,8 +17,8 @@ def split_dev(
     A pure function of its arguments. Examples of the same text (and second text)
     go to one side together, and count under the label of the first. Each label with two
     different texts or more has at least one on each side; with fewer, it stays in train.
-    Where texts have several labels a label may have none in dev, never none in train.
-    Without `by_label`, all examples count as of one label.
+    If the same text has several labels, one may be absent from dev, but never from train.
+    Without `by_label`, all examples count as having one label.
 
     Raises:
       UserError: the fraction is not in (0, 1), or nothing can be set aside.
@@ -45,8 +45,8 @@ def split_dev(
                 dev.difference_update(group)
     if not dev:
         raise UserError(
-            "too few different texts to set some aside; give a dev file, or more texts (to "
-            "run_second_opinion.py --dev_share=0)"
+            "too few different texts to set some aside; give a dev file, or more texts (or "
+            "give run_second_opinion.py --dev_share=0)"
         )
     return (
         [example for index, example in enumerate(examples) if index not in dev],
@@ -55,7 +55,7 @@ def split_dev(
 
 
 def _take(groups: list[list[int]], fraction: float) -> list[int]:
-    """Indices from the first groups that fit into the share; never all groups."""
+    """Indices of the first groups that fit into the share; never all groups."""
     wanted = round(fraction * sum(map(len, groups)))
     taken: list[int] = []
     left = len(groups)

@@ -70,13 +70,13 @@ def _version_of(package: str) -> str:
 
 
 def is_test_file(name: str) -> bool:
-    """Whether a source file, named `package/path.py`, is one of the test split."""
+    """Whether a source file, named `package/path.py`, belongs to the test split."""
     digest = hashlib.sha256(name.encode()).digest()
     return int.from_bytes(digest[:8], "big") < TEST_SHARE * 2**64
 
 
 def docstrings_of(path: str) -> list[str]:
-    """The docstrings in one source file, each on one line, the short ones left out."""
+    """The docstrings in one source file, each on one line, without the short ones."""
     try:
         with open(path, "rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the escapes in other people's code
@@ -123,7 +123,7 @@ def _documents() -> Iterator[Document]:
 
 
 def _start_worker() -> None:
-    """Ctrl-C is the parent's business, and a worker ends with its parent, also a killed one."""
+    """Leaves Ctrl-C to the parent, and ends with the parent even if that is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -27,7 +27,7 @@ def excerpt(document: str) -> str:
 
 
 def stride(documents: int) -> int:
-    """The n that a sample of so many documents ends at."""
+    """The n that a sample of that many documents ends with."""
     every = 1
     while documents > _MOST * every:
         every *= 2
