@@ -70,7 +70,7 @@ def read_examples(
 
 
 def label_names(examples: Sequence[Example]) -> list[str]:
-    """The distinct labels of the training examples, sorted; as numbers if all are.
+    """The distinct labels of the training examples, sorted, as numbers if all are numbers.
 
     Raises:
       UserError: fewer than two labels.
@@ -101,9 +101,9 @@ def label_ids(examples: Sequence[Example], names: Sequence[str], where: str) -> 
 
 
 def json_records(path: Path, columns: dict[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The objects of a .jsonl file, each with what names it in errors.
+    """The objects of a .jsonl file, each with its place for errors.
 
-    columns: fields that each must have, with the flag that names it.
+    columns: the fields that each must have, and the flags that name them.
     """
     for number, line in enumerate(lines_of(path), start=1):
         if not line.strip():
@@ -112,7 +112,7 @@ def json_records(path: Path, columns: dict[str, str]) -> Iterator[tuple[str, dic
         try:
             record = json.loads(line)
         except (ValueError, RecursionError) as error:
-            reason = getattr(error, "msg", error)  # without a line number, 1 always
+            reason = getattr(error, "msg", error)  # without the line number, always 1
             raise UserError(f"{where}: is not JSON ({reason})") from None
         if not isinstance(record, dict):
             raise UserError(f"{where}: must be a JSON object with {_shown(list(columns))}")
@@ -153,7 +153,7 @@ def _check_columns(columns: dict[str, str], found: list[str], where: str) -> Non
 
 
 def text_in(record: dict[str, Any], column: str, where: str) -> str:
-    """A record's text; UserError if it is none."""
+    """A record's text; UserError if it is not text."""
     return _text(record[column], column, where)
 
 

@@ -53,8 +53,8 @@ class TextBatcher(tf.Module):
 class MaskedBatcher(tf.Module):
     """[B] strings with [MASK]s in them -> (MlmBatch, input_mask [B, S]).
 
-    P is the largest number of masks in a text; masked_lm_weights are 0 beyond those of
-    the others. A text too long for the model loses its end, masks and all.
+    P is the largest number of masks in a text; masked_lm_weights are 0 where a text has
+    fewer. A text too long for the model loses its end, masks and all.
     """
 
     def __init__(self, tokenizer: Tokenizer, max_length: int):
@@ -84,7 +84,7 @@ class MaskedBatcher(tf.Module):
         return batch, input_mask
 
     def _with_masks(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        """[B] -> ids [B, (tokens)], each "[MASK]" of a text as the id of it."""
+        """[B] -> ids [B, (tokens)], each "[MASK]" of a text as its id."""
         # Split first: the tokeniser never makes special tokens out of text.
         parts = tf.strings.split(texts, MASK)  # [B, (masks + 1)]
         ids = self.tokenizer(parts.values)
@@ -128,7 +128,7 @@ def _positions(rows: tf.RaggedTensor) -> tf.RaggedTensor:
 
 
 def _padded(rows: tf.RaggedTensor, filling: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """[B, (tokens)] -> [B, S] with `filling` at the ends, and 1 for a value, 0 for it."""
+    """[B, (tokens)] -> [B, S] padded with `filling`, and 1 for a value, 0 for padding."""
     values = rows.to_tensor(filling)
     mask = tf.sequence_mask(rows.row_lengths(), tf.shape(values)[1], tf.int32)
     return values, mask

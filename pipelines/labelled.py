@@ -19,7 +19,7 @@ class LabelledExamples(NamedTuple):
     task: Task
     splits: dict[str, list[Example]]  # "train", "dev", perhaps "test"
     files: dict[str, str]  # of each split, for errors
-    num_guessed: int  # the last so many of "train" have labels that a model guessed
+    num_guessed: int  # at the end of "train": examples whose labels a model guessed
 
     def fingerprint(self) -> str:
         """SHA-256 of all texts and labels."""
@@ -39,7 +39,7 @@ class LabelledData(NamedTuple):
     dev: Split
     test: Split | None
     fingerprint: str
-    num_guessed: int  # the last of `train`
+    num_guessed: int  # at the end of `train`
 
     def lines(self) -> list[str]:
         """What was found, for the screen."""
@@ -62,7 +62,7 @@ def read_labelled(
     """Reads files["train"], and those of "guessed", "dev" and "test" that are not None.
 
     Without a dev file, a share of the training file is set aside, the same in every
-    run whatever its seed. Guessed labels are for training only: the set of labels is the
+    run, whatever its seed. Guessed labels are for training only: the set of labels is the
     training file's, and a guess for a text that any other split holds is dropped.
     Raises UserError for whatever is wrong with a file.
     """
@@ -75,7 +75,7 @@ def read_labelled(
     where = {name: str(files.get(name) or files["train"]) for name in names}
     task = task_class(splits["train"], where["train"])
     for name, examples in splits.items():
-        task.targets(examples, where[name])  # all labels known before long work
+        task.targets(examples, where[name])  # finds unknown labels before long work
     if "dev" not in splits:
         splits["train"], splits["dev"] = split_dev(
             splits["train"], dev_share, seed=0, by_label=task.by_label
@@ -88,7 +88,7 @@ def read_labelled(
 
 
 def files_of_dataset(directory: Path) -> dict[str, Path | None]:
-    """What `read_labelled` reads of a dataset's directory; UserError if nothing to train on."""
+    """The files of a dataset for `read_labelled`; UserError if there is nothing to train on."""
     names = {"train": "train.jsonl", "dev": "validation.jsonl", "test": "test.jsonl"}
     files = {k: file if (file := directory / v).exists() else None for k, v in names.items()}
     if files["train"] is None:
@@ -97,7 +97,7 @@ def files_of_dataset(directory: Path) -> dict[str, Path | None]:
 
 
 def guess_columns(columns: ExamplesOptions) -> ExamplesOptions:
-    """Where run_predict.py --classify writes what it guesses for texts of such columns."""
+    """The columns that run_predict.py --classify writes for texts of such columns."""
     return dataclasses.replace(columns, label_column="label")
 
 

@@ -1,4 +1,4 @@
-"""Makes a token store of a folder of text, here and in one process."""
+"""Makes a token store from a folder of text, here and in one process."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator

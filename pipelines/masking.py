@@ -1,7 +1,7 @@
 """Masked-language-model targets, drawn anew for every step.
 
 Stateless, on the host CPU inside `tf.data`: the masks depend on the seed handed in
-and nothing else. The number of positions a row is fixed, so shapes are static.
+and nothing else. The number of positions per row is fixed, so shapes are static.
 """
 
 import tensorflow as tf
@@ -22,10 +22,10 @@ def mask_tokens(
 ) -> MlmBatch:
     """Hides P tokens of each row of input_ids [B, S] int32; seed [2] int.
 
-    Any token can be hidden except [PAD], [CLS], [SEP] and [MASK]. Of the hidden, 80%
+    Any token can be hidden except [PAD], [CLS], [SEP] and [MASK]. Of those hidden, 80%
     become [MASK], 10% a random ordinary token, 10% stay (Devlin et al. 2018, 3.1).
-    With `whole_word` all pieces of a word are hidden or none: words are taken in
-    random order until the next does not fit. Filling has weight 0 and leaves the input alone.
+    With `whole_word`, all pieces of a word are hidden or none: words are taken in random
+    order until the next does not fit. Unused positions have weight 0 and change no input.
     """
     seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
     words, maskable = _word_numbers(input_ids, vocabulary, whole_word)
@@ -67,7 +67,7 @@ def _choose(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Positions [B, P] int32, ascending and distinct, and whether each is hidden, bool."""
     scores = tf.random.stateless_uniform(tf.shape(words), seed, alg=_RNG)
-    # One score per word. Equal scores do no harm: top_k then takes the earlier
+    # One score per word. Ties do no harm: top_k then takes the earlier
     # position first, so the pieces of a word always come out together.
     scores = tf.gather(scores, words, batch_dims=1)
     scores = tf.where(maskable, scores, -1.0)

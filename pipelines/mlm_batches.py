@@ -32,7 +32,7 @@ def num_windows(stream: TokenStream, options: MlmOptions) -> int:
 
 
 def steps_per_epoch(stream: TokenStream, options: MlmOptions) -> float:
-    """No whole number: a batch runs on into the next epoch."""
+    """Not a whole number: a batch runs on into the next epoch."""
     return num_windows(stream, options) / options.batch_size
 
 
@@ -50,7 +50,7 @@ def training_batches(
     """
     windows = num_windows(stream, options)
 
-    @tf.autograph.experimental.do_not_convert  # no Python in it that needs it; starts sooner
+    @tf.autograph.experimental.do_not_convert  # it has no Python to convert; starts sooner
     def batch(step: tf.Tensor) -> MlmBatch:
         indices = window_indices(step, options.batch_size, windows, options.seed)
         sequences = _sequences(stream, vocabulary, options, indices, options.batch_size)
@@ -66,8 +66,8 @@ def evaluation_batches(
 ) -> tf.data.Dataset:
     """MlmBatch over at most `max_sequences` windows, spread evenly over the split.
 
-    Windows and masks do not depend on the seed, and not on the batch size either:
-    each sequence is masked by its own number. The last batch is filled up with rows
+    Windows and masks depend neither on the seed nor on the batch size: each sequence
+    is masked by its own number. The last batch is filled up with rows
     of weight 0. Raises UserError if the stream is shorter than one sequence.
     """
     windows = num_windows(stream, options)

@@ -1,4 +1,4 @@
-"""NB-SVM: a linear classifier of two classes, on which words and bigrams a text has.
+"""NB-SVM: a linear classifier of two classes, by the words and bigrams a text has.
 
 Wang and Manning 2012, https://aclanthology.org/P12-2018, section 2.3: each feature counts
 as the logarithm of its ratio in the two classes, under a linear classifier with squared
@@ -21,7 +21,7 @@ STEPS = 200
 
 
 class NbSvm:
-    """Trained on examples of two labels, to say which of them others have."""
+    """Trained on examples of two labels, to say which of them other texts have."""
 
     def __init__(
         self, examples: Sequence[Example], labels: tuple[str, str], strength: float = 1.0
@@ -37,7 +37,7 @@ class NbSvm:
         return self._model.margins(count(examples, self._vocabulary))
 
     def signs(self, examples: Sequence[Example]) -> np.ndarray:
-        """[n] 1.0 for the second label, -1.0 for the first: what margins should be like."""
+        """[n] 1.0 for the second label, -1.0 for the first: the signs margins should have."""
         return np.array([1.0 if x.label == self._labels[1] else -1.0 for x in examples])
 
 
@@ -50,7 +50,7 @@ class Counted(NamedTuple):
 
 
 class Linear(NamedTuple):
-    """sign(x . weights + bias), x being 0 or 1 a feature."""
+    """sign(x . weights + bias), x being 0 or 1 for each feature."""
 
     weights: np.ndarray  # [F]
     bias: float
@@ -68,7 +68,7 @@ def train_nb_svm(counted: Counted, size: int, signs: np.ndarray, strength: float
 
 
 def log_ratios(counted: Counted, size: int, signs: np.ndarray) -> np.ndarray:
-    """log of each feature's share of the one class over that of the other, from 1 up."""
+    """Log of each feature's share of class 1 over that of class -1, counted from 1 up."""
     shares = []
     for sign in (1, -1):
         of_class = counted.features[signs[counted.texts] == sign]
@@ -122,13 +122,13 @@ def _sums(counted: Counted, of_texts: np.ndarray, size: int) -> np.ndarray:
 
 
 def features_of(example: Example) -> set[str]:
-    """Its lower-cased words and marks, and each two that are neighbours."""
+    """Its lower-cased words and punctuation marks, and each two that are adjacent."""
     tokens = TOKEN.findall(f"{example.text} {example.text_pair or ''}".lower())
     return {*tokens, *map(" ".join, itertools.pairwise(tokens))}
 
 
 def known_features(examples: Sequence[Example]) -> dict[str, int]:
-    """Feature -> number, of those in enough texts."""
+    """Feature -> number, for those in enough texts."""
     counts: dict[str, int] = {}
     for example in examples:
         for feature in features_of(example):

@@ -1,7 +1,7 @@
-"""Where tables of neighbours can begin: what stands beside each token, by counting.
+"""Initial values for tables of neighbours: what stands next to each token, by counting.
 
 In the table of the token before, the row of "of" is a mean of the words that follow "of",
-weighted by how far above chance they do: the masked token after it starts near its likely
+weighted by how far above chance they do: a masked token after "of" starts near its likely
 words (bert_core/neighbours.py).
 """
 
@@ -16,7 +16,7 @@ PAIRS_AT_A_TIME = 2**16
 def neighbour_vectors(
     stream: TokenStream, offset: int, word: np.ndarray, sep_id: int
 ) -> np.ndarray:
-    """[V, H] float32: of each token, the words that have it `offset` places on; 0 if none.
+    """[V, H] float32: for each token, the words that have it `offset` places on; 0 if none.
 
     word: [V, H], the word embeddings. stream: ids below V, each document closed by `sep_id`.
     """
@@ -34,7 +34,7 @@ def neighbour_vectors(
         * np.bincount(here, counts, vocab_size)[here]
         / max(1, counts.sum())
     )
-    # Pointwise mutual information where it is positive, and the more often seen the surer.
+    # Positive pointwise mutual information, weighted up for pairs seen more often.
     weights = np.log(np.maximum(counts / np.maximum(expected, 1e-9), 1.0)) * np.sqrt(counts)
     vectors = np.zeros((vocab_size, hidden_size))
     for start in range(0, len(pairs), PAIRS_AT_A_TIME):

@@ -29,7 +29,7 @@ class CorpusOptions:
                 raise UserError(f"--{flag}={value}: not one of {', '.join(allowed)}")
 
 
-EMBEDDED = "docstrings"  # the dataset that is no one of TFDS
+EMBEDDED = "docstrings"  # the one dataset that is not from TFDS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +37,7 @@ class PrepareOptions:
     """Which public dataset to write out as a folder, and where."""
 
     dataset: str  # "docstrings", or the name of a TensorFlow Datasets dataset
-    data_dir: Path  # becomes what pipelines/prepared.py lists
+    data_dir: Path  # filled as pipelines/prepared.py describes
     overwrite: bool = False
     tfds_data_dir: Path | None = None  # None: TFDS's own default, ~/tensorflow_datasets
     download: bool = True
@@ -54,9 +54,9 @@ class StoreOptions:
     vocab_size: int = 8192
     vocab_file: Path | None = None  # bring one instead of learning it
     extend_vocab_file: Path | None = None  # tokens to add to the one that is brought
-    lower_case: bool = True  # lowercase and strip accents, as BERT's uncased models
+    lower_case: bool = True  # lowercase and strip accents, as BERT's uncased models do
     dev_fraction: float = 0.01  # share of the documents kept for the dev split
-    max_unknown_rate: float = 0.05  # of the tokens; more, and there is something to mend
+    max_unknown_rate: float = 0.05  # of the tokens; above it, something needs mending
 
     def __post_init__(self) -> None:
         if self.vocab_size < 200:
@@ -126,7 +126,7 @@ class ClassificationOptions:
 
     max_seq_length: int = 256
     batch_size: int = 32
-    truncation: str = "head"  # what is kept of a longer text
+    truncation: str = "head"  # which part of a longer text is kept
     token_dropout: float = 0.0  # share of the tokens hidden behind [MASK] in training
     seed: int = 0
 

@@ -1,12 +1,12 @@
 """Writes a dataset out as plain files: a corpus folder and labelled examples.
 
     DIR/corpus/NAME-00000.txt   one document per line, for pretraining
-    DIR/train.jsonl, ...        {"text": ..., "label": ...} a line, one file a split
-    DIR/labels.txt              the label names, one a line
+    DIR/train.jsonl, ...        {"text": ..., "label": ...} per line, one file per split
+    DIR/labels.txt              the label names, one per line
     DIR/unlabelled.txt          the corpus's texts without a label, where others have one
     DIR/source.json             what it was made from, counts, and the size of each file
 
-The directory is written beside its final place and renamed, so it is whole or absent.
+The directory is written next to its final place and renamed, so it is whole or absent.
 """
 
 import collections
@@ -29,12 +29,12 @@ MAX_FILE_BYTES = 64 * 2**20  # of one corpus file
 
 
 def check_data_dir(source: Source, data_dir: Path, overwrite: bool) -> None:
-    """UserError for what `write_source` would stumble over, before there is work in it."""
+    """UserError for what `write_source` would stumble over, before any work is done."""
     target = data_dir.expanduser().resolve()
     if not overwrite and _already_there(target, source):
         return
     _refuse_foreign(target, overwrite)
-    if target.is_mount():  # a rename would not take its place
+    if target.is_mount():  # a rename could not replace it
         raise UserError(f"{data_dir}: is a mount; name a directory in it")
     above = target.parent
     while not above.exists():
@@ -52,7 +52,7 @@ def write_source(source: Source, data_dir: Path, overwrite: bool) -> dict[str, A
         print(f"{data_dir}: holds {source.name} already, nothing to do")
         return present
     _refuse_foreign(target, overwrite)
-    ours = uuid.uuid4().hex[:8]  # another run may be writing beside this one
+    ours = uuid.uuid4().hex[:8]  # another run may be writing at the same time
     partial = target.with_name(f"{target.name}.partial-{ours}")
     retired = target.with_name(f"{target.name}.old-{ours}")
     try:
@@ -63,7 +63,7 @@ def write_source(source: Source, data_dir: Path, overwrite: bool) -> dict[str, A
             target.rename(retired)
         partial.rename(target)
     except OSError as error:
-        # Another may have been first.
+        # Another run may have been first.
         if not overwrite and (present := _already_there(target, source)):
             return present
         raise UserError(f"{data_dir}: cannot be written ({error.strerror or error})") from None
@@ -93,7 +93,7 @@ def _already_there(target: Path, source: Source) -> dict[str, Any] | None:
         record = json.loads((target / "source.json").read_text(encoding="utf-8"))
         same = record["format"] == FORMAT and record["identity"] == source.identity
         files = {target / name: size for name, size in record["files"].items()}
-        describe(record, target)  # as will be wanted of it
+        describe(record, target)  # as the caller will
         changed = [
             file
             for file, size in files.items()
@@ -110,7 +110,7 @@ def _already_there(target: Path, source: Source) -> dict[str, Any] | None:
 
 
 def _refuse_foreign(target: Path, overwrite: bool) -> None:
-    """Nothing is ever deleted that this program did not write."""
+    """UserError for what this program did not write: it never deletes that."""
     if not target.exists():
         return
     if not target.is_dir():
@@ -119,14 +119,14 @@ def _refuse_foreign(target: Path, overwrite: bool) -> None:
         return
     if not overwrite:
         raise UserError(
-            f"{target}: is not empty; choose another --data_dir, or --overwrite (of "
+            f"{target}: is not empty; choose another --data_dir, or --overwrite (for "
             "run_finetune.py another --cache_dir)"
         )
     try:
         record = json.loads((target / "source.json").read_text(encoding="utf-8"))
         ours = {"source.json", *record["files"]}
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        raise _foreign(target, "its source.json is not there, or damaged") from None
+        raise _foreign(target, "its source.json is missing or damaged") from None
     for path in target.rglob("*"):
         name = path.relative_to(target).as_posix()
         is_ours = name in ours or path.name == ".DS_Store"  # which macOS leaves anywhere
@@ -142,7 +142,7 @@ def _foreign(target: Path, why: str) -> UserError:
 
 
 def _write_files(source: Source, directory: Path) -> dict[str, Any]:
-    """Everything but the rename; returns what it writes as `source.json`."""
+    """Writes every file; returns what it writes as `source.json`."""
     progress = Progress()
     with _Writer(directory, source) as written:
         for document in source.documents:
@@ -178,7 +178,7 @@ def _order_of_split(item: tuple[str, Any]) -> int:
 
 
 class _Writer:
-    """The open files of a directory under way, and what went into them."""
+    """The open files of a directory being written, and what went into them."""
 
     def __init__(self, directory: Path, source: Source) -> None:
         self._directory = directory
@@ -199,12 +199,12 @@ class _Writer:
         self._files.close()
 
     def add(self, document: Document) -> None:
-        # What a reader of the corpus would refuse does not get into it.
+        # Leaves out what a reader of the corpus would refuse.
         text = fold_whitespace(document.text.replace("\0", " "))
         text = text.encode("utf-8", "replace").decode("utf-8")
         if not text:
             return
-        # A label of blanks is none.
+        # A blank label is no label.
         label = fold_whitespace(document.label or "") if document.split in SPLITS else ""
         if document.split in ("train", "corpus"):
             self._add_to_corpus(text)

@@ -1,4 +1,4 @@
-"""A line of progress now and then, from work that takes long."""
+"""A line of progress now and then, from work that takes a while."""
 
 import functools
 import sys
@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable
 
 _BAR = 20  # characters
-_ERASE = "\r\x1b[2K"  # the line the cursor is in
+_ERASE = "\r\x1b[2K"  # the line the cursor is on
 
 
 class Progress:
     """Shows a message now and then: with a bar and the time left, where the share is known.
 
     share: how much is done, from 0 to 1; None: not known.
-    say: prints a line, or what ends in `end`. A terminal has one line that is written over.
+    say: prints a line, or text with another `end`. In a terminal one line is overwritten.
     """
 
     def __init__(

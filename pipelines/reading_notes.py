@@ -12,7 +12,7 @@ class ReadingNotes:
     skipped: int = 0  # documents left out by on_bad_text="skip"
     replaced: int = 0  # lines changed by on_bad_text="replace"
     first_bad: str = ""  # "file:line" of the first of either
-    bytes_in_all: int = 0  # of the files, as they lie on the disk
+    bytes_in_all: int = 0  # of the files, as they are on disk
     bytes_before: int = 0  # of those that have been read
     file: BinaryIO | None = dataclasses.field(default=None, compare=False)  # being read
 
