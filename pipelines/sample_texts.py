@@ -1,4 +1,4 @@
-"""A few beginnings of a run's own texts, which it keeps to be shown on later."""
+"""The beginnings of a few of a run's own texts, kept to show its model on later."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ _TRIED = 8 * _COUNT
 _FEWEST, _MOST = 4, 24  # tokens of a sample
 _LOOK_AHEAD = 4096  # tokens in which a document should begin
 
-# What a model is shown that has kept no texts: of another program, or an older run.
+# For a model whose run kept no texts: from another program, or an older run.
 DEFAULTS = (
     "The capital of France is Paris, and the capital of Italy is Rome.",
     "She opened the door, looked around the room and sat down on a chair.",
@@ -55,9 +55,9 @@ def of_texts(rows: Rows, vocabulary: Vocabulary) -> list[np.ndarray]:
 def looked_at(
     samples: Sequence[np.ndarray], vocabulary: Vocabulary, longest: int
 ) -> np.ndarray | None:
-    """`[CLS] text [SEP]` of the first sample, [S] int32, to draw the attention of.
+    """`[CLS] text [SEP]` of the first sample, [S] int32, whose attention is drawn.
 
-    longest: S at most, no more tokens than see each other.
+    longest: the largest S: as many tokens as can see each other.
     """
     if not samples:
         return None
@@ -66,7 +66,7 @@ def looked_at(
 
 
 def _documents(stream: TokenStream, sep_id: int) -> Iterator[np.ndarray]:
-    """The documents, or as much of them as is needed, that begin at evenly spaced places."""
+    """The first document from each of evenly spaced places on, or as much as is needed."""
     for number in range(_TRIED):
         place = number * stream.num_tokens // _TRIED
         length = min(_LOOK_AHEAD, stream.num_tokens - place)
@@ -82,7 +82,7 @@ def _documents(stream: TokenStream, sep_id: int) -> Iterator[np.ndarray]:
 
 
 def _few(documents: Iterator[np.ndarray], vocabulary: Vocabulary) -> list[np.ndarray]:
-    """Some from all over that are different, long enough, and without [UNK]."""
+    """A few from all over that are different, long enough, and without [UNK]."""
     kept: dict[bytes, np.ndarray] = {}
     for document in documents:
         ids = document[:_MOST].astype(np.int32)

@@ -1,7 +1,7 @@
-"""Guessed labels that two kinds of classifier agree on, each wrong in places of its own.
+"""Labels guessed by two kinds of classifier together, each with mistakes of its own.
 
-A small BERT misses rare words and what two of them say together; NB-SVM (pipelines/nb_svm.py)
-sees nothing else. Labels for texts that have none are guessed by both, and so a model that
+A small BERT misses rare words and what two words say together; NB-SVM (pipelines/nb_svm.py)
+sees nothing else. Labels for texts that have none are guessed by both, so a model that
 learns them learns what it had missed (co-training, Blum and Mitchell 1998,
 https://doi.org/10.1145/279943.279962, with one round).
 """
@@ -18,7 +18,7 @@ from pipelines.examples import Example, json_records, text_in
 from pipelines.nb_svm import NbSvm
 from pipelines.options import ExamplesOptions
 
-SUREST = 1e-6  # of a probability from 0 or 1, for its logarithm
+SUREST = 1e-6  # the least distance of a probability from 0 and 1, for its logarithm
 
 
 class Guesses(NamedTuple):
@@ -31,9 +31,9 @@ class Guesses(NamedTuple):
 def read_all_guesses(
     paths: Sequence[Path], columns: ExamplesOptions, labels: tuple[str, str]
 ) -> Guesses:
-    """Of one or more models for the same texts: the mean of their log odds.
+    """Guesses of one or more models for the same texts, with the mean of their log odds.
 
-    UserError where a file is none of theirs, or holds other texts than the first.
+    UserError if a file does not hold such guesses, or holds other texts than the first.
     """
     first, *others = (read_guesses(path, columns, labels) for path in paths)
     for path, other in zip(paths[1:], others, strict=True):
@@ -68,12 +68,12 @@ def read_guesses(path: Path, columns: ExamplesOptions, labels: tuple[str, str]) 
 def both_opinions(guesses: Guesses, second: NbSvm) -> np.ndarray:
     """[n, 2] float64: probabilities of the labels by the mean of both log odds.
 
-    NB-SVM's margins are not log odds, and count as such when they are made as wide as the
-    model's, so that over all texts neither is heard more than the other.
+    NB-SVM's margins are not log odds; they are scaled to the standard deviation of the
+    model's, so that over all texts neither counts more than the other.
     """
     margins = second.margins(guesses.examples)
     deviation = float(margins.std())
-    # All alike where NB-SVM knows no word of the texts: what it says is nothing then.
+    # All alike where NB-SVM knows no word of the texts; it then does not count.
     width = guesses.log_odds.std() / deviation if deviation > 1e-9 else 0.0
     log_odds = (guesses.log_odds + width * margins) / (2 if width else 1)
     share = 1 / (1 + np.exp(-log_odds))

@@ -22,7 +22,7 @@ class Document(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A dataset: its documents, and what identifies the version of them."""
+    """A dataset: its documents, and what identifies their version."""
 
     name: str
     identity: dict[str, str]

@@ -47,7 +47,7 @@ class SplitWriter:
         check_tokens(self._name, self.tokens)
 
     def _flush(self) -> None:
-        """Writes a shard of exactly `shard_tokens`, or of what there is at the end."""
+        """Writes a shard of exactly `shard_tokens`, or of what is left at the end."""
         path = self._directory / shard_name(self._name, len(self.shards))
         pending = np.concatenate(self._pending)
         ids, rest = pending[: self._shard_tokens], pending[self._shard_tokens :].copy()
@@ -100,6 +100,6 @@ def disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        # NumPy's own says how many numbers were written, but not why no more.
+        # NumPy's own error says how many numbers were written, but not why the rest were not.
         problem = error.strerror or f"{error}; is the disk full?"
         raise UserError(f"{path}: cannot be written ({problem})") from None

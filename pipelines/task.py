@@ -30,23 +30,23 @@ class Split(NamedTuple):
 
     texts: TokenizedTexts
     labels: Any  # what the model learns of each: goes to Task.batch
-    truth: Any  # what its answers are held against: goes to Task.score
-    num_answers: np.ndarray  # [n] int64: how many answers are held against each example
+    truth: Any  # what its answers are compared with: goes to Task.score
+    num_answers: np.ndarray  # [n] int64: how many answers the model gives for each example
     note: str  # for the screen: what was cut
 
 
 class Task(abc.ABC):
-    """Reads, batches and judges. Made of the training examples, it knows what to predict.
+    """Reads, batches and judges. Made from the training examples, it knows what to predict.
 
     Answers are what the model's `logits` gives where a batch's `example_weights` are not
-    0: [m, C] float32, in the order of the examples, one row per text (or a word).
+    0: [m, C] float32, in the order of the examples, one row per text (or per word).
     """
 
-    metric: ClassVar[str]  # the dev figure that ranks weights; of equals, the lower loss
+    metric: ClassVar[str]  # the dev figure that ranks weights; the lower loss breaks ties
     by_label: ClassVar[bool] = False  # whether a dev split has its share of each label
     pools: ClassVar[bool] = True  # whether the model reads a text as one vector
     labels: Sequence[str]  # names of the C numbers the model gives
-    record: dict[str, Any]  # what run.json holds of what there is to predict
+    record: dict[str, Any]  # what run.json says about what there is to predict
 
     @abc.abstractmethod
     def __init__(self, examples: Sequence[Example], where: str):

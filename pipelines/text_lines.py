@@ -9,7 +9,7 @@ from pathlib import Path
 from bert_core.errors import UserError
 from pipelines.gzip_limit import GzipLimit
 
-MAX_LINE = 16 * 2**20  # bytes; past this it is an unclosed quote or no text
+MAX_LINE = 16 * 2**20  # bytes; past this it is an unclosed quote or not text
 
 
 def lines_of(path: Path) -> Iterator[str]:

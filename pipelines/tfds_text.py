@@ -1,9 +1,9 @@
-"""Text datasets of TensorFlow Datasets, `imdb_reviews` first of all.
+"""Text datasets from TensorFlow Datasets, `imdb_reviews` above all.
 
-Held-out splits never reach the pretraining corpus: `test*`, `validation*` and the like,
-`ca_test` too, only become labelled examples, or nothing. Every other split is corpus, and
-`train` is labelled examples as well. Nothing is deduplicated: the dataset stays the
-published one.
+Held-out splits (`test*`, `validation*` and similar, `ca_test` too) never reach the
+pretraining corpus: only `test` and `validation` are read, as labelled examples. Every
+other split is corpus, and `train` is labelled examples as well. Nothing is deduplicated:
+the dataset stays the published one.
 """
 
 import os
@@ -39,7 +39,7 @@ def source(options: PrepareOptions) -> Source:
         "tfds": builder.info.full_name,
         "text_key": text_key,
         "label_key": label_key or "",
-        "format": "3",  # 1: splits as ca_test were corpus; 2: those as val
+        "format": "3",  # 1: splits such as ca_test were corpus; 2: such as val
     }
     splits = [x for x in sorted(builder.info.splits) if _is_wanted(x, options.unlabelled)]
     if not options.unlabelled:
@@ -65,7 +65,7 @@ def _check_field(features: dict[str, Any], flag: str, key: str, kinds: str, what
 
 
 def _builder(options: PrepareOptions) -> Any:
-    """Of TFDS. It raises many types of error here; each becomes one line."""
+    """The TFDS builder. TFDS raises many types of error here; each becomes one line."""
     flag = f"--dataset={options.dataset}"
     os.environ.setdefault("NO_COLOR", "1")  # the screen shows escapes, it does not obey them
     try:  # takes a second, so only when a dataset is wanted
@@ -83,13 +83,13 @@ def _builder(options: PrepareOptions) -> Any:
         is_prepared = builder.is_prepared()
     except not_found:
         raise UserError(
-            f"{flag}: TensorFlow Datasets has no such dataset, nor is it docstrings; "
+            f"{flag}: TensorFlow Datasets has no such dataset, and it is not docstrings; "
             "https://www.tensorflow.org/datasets/catalog lists them"
         ) from None
     except Exception as error:
         raise UserError(
             f"{flag}: TensorFlow Datasets cannot open it ({_first_line(error)}); "
-            "https://www.tensorflow.org/datasets/catalog tells how it is named"
+            "https://www.tensorflow.org/datasets/catalog shows its name"
         ) from None
     if not is_prepared and not options.download:
         raise UserError(

@@ -1,6 +1,6 @@
 """The task of token classification: one tag per word, such as those of names.
 
-As an Example, a sentence is its words, and its tags, joined by single blanks.
+As an Example, a sentence is its words and its tags, each joined by single blanks.
 """
 
 import itertools
@@ -50,8 +50,8 @@ class TokenClassification(Task):
         tags = {tag for example in examples for tag in (example.label or "").split(" ")}
         kinds = sorted({tag.partition("-")[2] for tag in tags} - {""})
         if not kinds:
-            raise UserError(f"{where}: every tag is {OUTSIDE}; there is no entity to learn of")
-        # Every prefix with every kind: a rare I-MISC may be in the test file alone.
+            raise UserError(f"{where}: every tag is {OUTSIDE}; there is no entity to learn")
+        # Every prefix with every kind: a rare I-MISC may occur only in the test file.
         prefixes = sorted({tag.partition("-")[0] for tag in tags} - {OUTSIDE})
         self.labels = [OUTSIDE, *(f"{p}-{kind}" for kind in kinds for p in prefixes)]
         self.record = {"tags": self.labels}
@@ -187,10 +187,10 @@ def num_read(pieces: Pieces) -> np.ndarray:
 
 
 def tagged(inputs: Inputs, labels: Rows, indices: np.ndarray) -> TokenClassificationBatch:
-    """A label a piece as those of a batch; NO_TAG for those that nothing is said of."""
+    """The batch of `inputs`, with a label per piece; those of NO_TAG have weight 0."""
     tags = np.full(inputs.input_ids.shape, NO_TAG, np.int32)
     for row, index in enumerate(indices):
-        tags[row, 1 : 1 + len(labels[index])] = labels[index]  # behind [CLS]
+        tags[row, 1 : 1 + len(labels[index])] = labels[index]  # after [CLS]
     return TokenClassificationBatch(
         *inputs,
         label_ids=np.maximum(tags, 0),
@@ -208,7 +208,7 @@ def predicted_ids(read: np.ndarray, answers: np.ndarray) -> np.ndarray:
 def words_with_tags(
     sentences: Sequence[list[str]], pieces: Pieces, answers: np.ndarray, tags: Sequence[str]
 ) -> Iterator[list[tuple[str, str]]]:
-    """(word, tag) of each sentence, by answers [words that were read, C]."""
+    """(word, tag) pairs of each sentence, from answers [words that were read, C]."""
     predicted = Rows(predicted_ids(pieces.read.ids > 0, answers), pieces.read.row_splits)
     for row, words in enumerate(sentences):
         yield [(word, tags[i]) for word, i in zip(words, predicted[row], strict=True)]
@@ -223,14 +223,14 @@ def _pieces_of(
         chunk = sentences[start : start + ENCODE_AT_ONCE]
         words = iter(tokenizer.encode([word for sentence in chunk for word in sentence]))
         for sentence in chunk:
-            # Of a word of control characters alone, cleaning leaves nothing.
+            # Cleaning leaves nothing of a word of control characters alone.
             yield [
                 ids if len(ids) else unknown for ids in itertools.islice(words, len(sentence))
             ]
 
 
 def _words_begun(pieces: Sequence[np.ndarray]) -> np.ndarray:
-    """For each piece of a sentence the word it is the first of, -1 for a later one."""
+    """For each piece of a sentence, the word it is the first of, -1 for a later one."""
     lengths = np.array([len(word) for word in pieces], int)
     begun = np.full(lengths.sum(), NO_TAG)
     begun[np.cumsum(lengths) - lengths] = np.arange(len(pieces))

@@ -4,7 +4,7 @@ import numpy as np
 
 from pipelines.vocabulary import Vocabulary
 
-LONGEST = 1 << 16  # lengths are told apart up to here
+LONGEST = 1 << 16  # lengths are counted separately up to here
 
 
 class TokenCounts:
@@ -12,7 +12,7 @@ class TokenCounts:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.pieces = np.zeros(vocabulary.size, np.int64)  # [V]
-        # [LONGEST + 1], documents of so many tokens; the last one: of more, too
+        # [LONGEST + 1], documents of each length in tokens; the last also counts longer ones
         self.lengths = np.zeros(LONGEST + 1, np.int64)
         self._sep_id = vocabulary.sep_id
 

@@ -1,6 +1,6 @@
 """Texts that look different in every epoch: some of their tokens hidden, as in pretraining.
 
-With few labelled texts a model learns them by heart; of what it has not seen it cannot.
+With few labelled texts a model learns them by heart, but not tokens that it does not see.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from pipelines.vocabulary import Vocabulary
 def hide_tokens(
     input_ids: np.ndarray, share: float, vocabulary: Vocabulary, seed: list[int]
 ) -> np.ndarray:
-    """input_ids [B, S] int32, each but [PAD], [CLS] and [SEP] turned to [MASK] by `share`.
+    """input_ids [B, S] int32, a `share` of all but [PAD], [CLS] and [SEP] turned to [MASK].
 
     A pure function of its arguments.
     """

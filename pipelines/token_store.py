@@ -18,7 +18,7 @@ from bert_core.errors import UserError
 FORMAT_VERSION = 2  # 2: the report of the corpus is in the manifest
 MANIFEST = "manifest.json"
 SPLITS = ("train", "dev")
-_OTHER_FILES = 256  # that a process may want to have open beside the shards
+_OTHER_FILES = 256  # that a process may want to have open besides the shards
 
 
 class StoreError(UserError):
@@ -27,7 +27,7 @@ class StoreError(UserError):
 
 @dataclasses.dataclass(frozen=True)
 class SplitStatistics:
-    """What the tokens of a split look like; [SEP] counts in `tokens` alone."""
+    """What the tokens of a split look like; [SEP] is counted only in `tokens`."""
 
     documents: int
     tokens: int  # length of the stream
@@ -85,7 +85,7 @@ class TokenStore:
 
     @property
     def sha256(self) -> str:
-        """Of what the manifest says of the splits, the hashes of their shards among it."""
+        """Of what the manifest says about the splits, including the hashes of their shards."""
         text = json.dumps(self.manifest["splits"], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -121,11 +121,11 @@ def open_store(
 
 
 def _allow_open_files(directory: Path, manifest: dict[str, Any]) -> None:
-    """Each mapped shard is an open file, and often a process is allowed a thousand."""
+    """Each mapped shard is an open file, and a process is often allowed only a thousand."""
     try:
         wanted = sum(len(split["shards"]) for split in manifest["splits"].values())
     except (KeyError, TypeError, AttributeError):
-        return  # said where they are read
+        return  # reported where they are read
     wanted += _OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= wanted:
@@ -200,7 +200,7 @@ def _open_shard(directory: Path, shard: dict[str, Any], dtype: np.dtype) -> np.n
 
 
 def _unreadable(path: Path, error: OSError) -> UserError:
-    """A store without its files is to be built again, not one that a disk is slow to give."""
+    """StoreError (build it again) if files are missing, not if the disk fails to give them."""
     no_file = isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError)
     return (StoreError if no_file else UserError)(f"{path}: cannot be read ({error.strerror})")
 

@@ -25,7 +25,7 @@ from pipelines.vocabulary import Vocabulary
 SHARD_TOKENS = 1 << 25  # 64 MB of uint16
 _BATCH_DOCUMENTS = 512
 _BATCH_BYTES = 4 << 20  # closes a batch early when documents are long
-_WORKERS = 2  # the tokeniser leaves Python's lock, so threads do
+_WORKERS = 2  # the tokeniser releases Python's lock, so threads suffice
 _HEAD_BYTES = 64 << 20  # of documents held back to see which go to dev
 
 
@@ -39,11 +39,11 @@ def build_store(
     report: Callable[[TokenCounts], dict[str, Any]],
     shard_tokens: int = SHARD_TOKENS,
 ) -> None:
-    """Tokenises `documents` into `directory`, replacing a store that is there.
+    """Tokenises `documents` into `directory`, replacing any store there.
 
     A document goes to "dev" by the hash of its text, so its copies do too; both
     splits get at least one. `report`, called once all is counted, gives what the manifest
-    says of the corpus. Two processes must not build one store at once. Raises UserError
+    says about the corpus. Two processes must not build the same store at once. Raises UserError
     if there are not two different documents, or the directory cannot be written.
     """
     with new_store(directory) as partial:
@@ -70,7 +70,7 @@ def build_store(
 
 @contextlib.contextmanager
 def new_store(directory: Path) -> Iterator[Path]:
-    """An empty directory, put in the place of `directory` if all went well inside."""
+    """An empty directory, which replaces `directory` if all goes well inside."""
     partial = directory.with_name(directory.name + ".partial")
     with disk_errors(directory):
         directory.parent.mkdir(parents=True, exist_ok=True)
@@ -88,8 +88,8 @@ def new_store(directory: Path) -> Iterator[Path]:
 def dev_limit(documents: Iterator[str], dev_fraction: float) -> tuple[int, list[str]]:
     """The highest hash of a document of "dev", and the documents drawn to find it.
 
-    These are the first, about ten that should go to dev: so that a small corpus gets both
-    splits, the limit is moved until they are on both sides of it.
+    These are the first, enough for about ten to go to dev. So that a small corpus gets both
+    splits, the limit is moved until some of them lie on either side of it.
     """
     head: list[str] = []
     hashes: set[int] = set()
@@ -179,7 +179,7 @@ def write_manifest(
     corpus: dict[str, Any],
     splits: dict[str, dict[str, Any]],
 ) -> None:
-    """`corpus`: the fields of CorpusReport; `splits`: of each, its statistics and shards."""
+    """`corpus`: the fields of CorpusReport; `splits`: the statistics and shards of each."""
     manifest = {
         "format_version": FORMAT_VERSION,
         "vocabulary_sha256": vocabulary.sha256,

@@ -47,7 +47,7 @@ class Rows:
 
 @dataclasses.dataclass(frozen=True)
 class TokenizedTexts:
-    """n texts, or pairs, without special tokens but short enough to take them on."""
+    """n texts, or pairs, without special tokens but short enough to add them."""
 
     first: Rows
     second: Rows | None  # of pairs
@@ -102,13 +102,13 @@ def tokenize_examples(
 
 
 def cut(ids: np.ndarray, budget: int, truncation: str) -> np.ndarray:
-    """At most `budget` of the ids: the head, or a quarter of it head and the rest tail.
+    """At most `budget` of the ids: all head, or a quarter head and the rest tail.
 
     Sun et al. 2019 (https://arxiv.org/abs/1905.05583) found "head_tail" better for
     reviews: the first 128 and the last 382 of 510 tokens.
     """
     if len(ids) <= budget:
-        return ids.copy()  # as a view it would keep all of its chunk
+        return ids.copy()  # a view would keep its whole chunk in memory
     head = -(-budget // 4) if truncation == "head_tail" else budget
     tail = budget - head
     return np.concatenate([ids[:head], ids[len(ids) - tail :]])
@@ -117,9 +117,9 @@ def cut(ids: np.ndarray, budget: int, truncation: str) -> np.ndarray:
 def pair_budgets(length: int, pair_length: int, budget: int) -> tuple[int, int]:
     """How many tokens of each text of a pair are kept, `budget` in all.
 
-    The same as popping tokens off the longer one, off the second where they are
-    equally long, until they fit (google-research/bert, `truncate_seq_pair`): the
-    shorter one is whole if it fits into half the budget, else they share it.
+    The same as popping tokens off the longer one, or the second if they are equally
+    long, until they fit (google-research/bert, `truncate_seq_pair`): the shorter one
+    stays whole if it fits into half the budget, else they share it.
     """
     kept = min(length, max(budget - pair_length, (budget + 1) // 2))
     return kept, min(pair_length, budget - kept)

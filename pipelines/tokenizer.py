@@ -13,18 +13,18 @@ from pipelines.words import MAX_WORD_BYTES, clean_text
 
 
 class Tokenizer(tf.Module):
-    """Google's BERT tokenisation, the splitting done by tensorflow-text's fast WordPiece.
+    """Google's BERT tokenisation, with the splitting done by tensorflow-text's fast WordPiece.
 
     Works eagerly, in `tf.data` and in exported models. Special tokens are neither
     added nor found: a text that says "[MASK]" is punctuation around a word.
 
     The ids are those of Google's and Hugging Face's tokenisers but for:
     - words of over 100 characters: here [UNK] over 400 bytes, with Google over 200
-      characters, with Hugging Face over 100; never shorter ones, being 400 bytes at most;
+      characters, with Hugging Face over 100; shorter words never, being 400 bytes at most;
     - Unicode newer than TensorFlow's or theirs; private characters are dropped, as by
       Hugging Face;
     - a capital sigma that ends a word, lower-cased to a final one as by Google;
-      Hugging Face's fast tokeniser makes a plain one of it;
+      Hugging Face's fast tokeniser makes it a plain one;
     - U+2B820 to U+2B91F, CJK for Google but not for Hugging Face's fast tokeniser;
     - text of cased models that is not NFC, which Hugging Face's slow tokeniser composes.
     tests/pipelines/test_tokenizer_golden.py holds 500 nasty strings to this.
@@ -52,7 +52,7 @@ class Tokenizer(tf.Module):
         return self._wordpiece.tokenize(clean_text(texts, self.vocabulary.lower_case))
 
     def encode(self, texts: Sequence[str]) -> list[np.ndarray]:
-        """One int32 array of ids a text."""
+        """One int32 array of ids per text."""
         ids = self(tf.constant(list(texts), tf.string))
         values, splits = ids.values.numpy(), ids.row_splits.numpy()
         return [values[start:end] for start, end in itertools.pairwise(splits)]

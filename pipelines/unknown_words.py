@@ -1,4 +1,4 @@
-"""Which words of a text become [UNK], and what about them the vocabulary does not have."""
+"""Which words of a text become [UNK], and what of them the vocabulary lacks."""
 
 import collections
 import unicodedata
@@ -18,11 +18,11 @@ from pipelines.words import MAX_WORD_BYTES, clean_text, split_words
 CAPITALS, ACCENTS, TOO_LONG, PARTS = "capitals", "accents", "too long", "parts"
 _EXAMPLES = 5  # words of a reason
 _SHOWN_REASONS = 2
-_CLEARLY = 2  # times the allowed rate of unknown tokens: no matter of the sample
+_CLEARLY = 2  # times the allowed rate of unknown tokens: not by chance of the sample
 
 
 class UnknownWords(NamedTuple):
-    """Of a sample of text. Another reason than those above is the alphabet's `kind_of`."""
+    """Of a sample of text. Any reason but those above is the `kind_of` a missing character."""
 
     rate: float  # of the tokens that are [UNK]
     reasons: dict[str, int]  # words, counted as often as they occur; the most frequent first
@@ -54,7 +54,7 @@ def unknown_words(texts: Sequence[str], vocabulary: Vocabulary) -> UnknownWords:
 def check_sample(
     texts: Sequence[str], vocabulary: Vocabulary, options: StoreOptions
 ) -> UnknownWords:
-    """What is unknown in a sample; UserError where it is too much, whatever the sample."""
+    """What is unknown in a sample; UserError if it is clearly more than is allowed."""
     found = unknown_words(texts, vocabulary)
     check_known(found, _CLEARLY * options.max_unknown_rate, vocabulary, options)
     return found
@@ -63,7 +63,7 @@ def check_sample(
 def check_known(
     found: UnknownWords, limit: float, vocabulary: Vocabulary, options: StoreOptions
 ) -> None:
-    """UserError where a higher share of the tokens than the limit is unknown."""
+    """UserError if a higher share of the tokens than the limit is unknown."""
     if found.rate <= limit:
         return
     why = explanation(
@@ -76,7 +76,7 @@ def check_known(
 
 
 def _words(texts: Sequence[str], lower_case: bool) -> collections.Counter[str]:
-    """As the tokeniser sees them."""
+    """The words of the texts, as the tokeniser sees them."""
     data = [text.encode("utf-8", "replace") for text in texts]
     cleaned = clean_text(tf.constant(data, tf.string), lower_case).numpy()
     return collections.Counter(word for text in cleaned for word in split_words(text.decode()))
@@ -133,7 +133,7 @@ def explanation(
     lower_case: bool,
     learned: bool,
 ) -> str:
-    """What is the matter with the unknown words and what to do about it, in one line."""
+    """What is wrong with the unknown words and what to do about it, in one line."""
     shown = list(reasons)[:_SHOWN_REASONS]
     total = sum(reasons.values())
     parts = [
@@ -150,7 +150,7 @@ def _phrase(reason: str) -> str:
         CAPITALS: "would be known in another case",
         ACCENTS: "would be known without accents",
         TOO_LONG: f"are longer than {MAX_WORD_BYTES} bytes",
-        PARTS: "have letters that the vocabulary holds only at another place of a word",
+        PARTS: "have letters that the vocabulary holds only at another place in a word",
     }
     what = reason if reason in NOT_LETTERS else f"{reason} letters"
     return phrases.get(reason, f"have {what} that the vocabulary lacks")
@@ -170,6 +170,6 @@ def _advice(shown: Iterable[str], lower_case: bool, learned: bool) -> list[str]:
     advice = {
         CAPITALS: f"change the text's case or give {case}",
         ACCENTS: f"change the text or give {case}",
-        TOO_LONG: "see whether it is text with blanks between its words",
+        TOO_LONG: "check that it is text with blanks between its words",
     }
     return list(dict.fromkeys(advice.get(reason, letters) for reason in shown))

@@ -14,8 +14,8 @@ from pipelines.text_lines import MAX_LINE, lines_of
 def read_texts(path: Path, columns: ExamplesOptions) -> list[Example]:
     """The texts of a .txt, .jsonl, .csv or .tsv file, each optionally with .gz added.
 
-    Every line of a .txt is a text, empty ones too, so that line n of what is predicted
-    is that of line n. The others are read as `read_examples` does.
+    Every line of a .txt is a text, empty ones too, so that line n of the predictions
+    belongs to line n. Other files are read by `read_examples`.
 
     Raises:
       UserError: naming file and line, for whatever does not fit.
@@ -23,7 +23,7 @@ def read_texts(path: Path, columns: ExamplesOptions) -> list[Example]:
     if not path.name.lower().removesuffix(".gz").endswith(".txt"):
         return read_examples(path, dataclasses.replace(columns, label_column=None))
     if columns.text_pair_column:
-        raise UserError(f"{path}: has no columns for --text_pair_column; give .tsv or so")
+        raise UserError(f"{path}: has no columns for --text_pair_column; give a .tsv file")
     examples = [Example(_without_end(line), None, None) for line in lines_of(path)]
     if not any(example.text.strip() for example in examples):
         raise UserError(f"{path}: holds no texts; write one a line")
@@ -31,7 +31,7 @@ def read_texts(path: Path, columns: ExamplesOptions) -> list[Example]:
 
 
 def text_columns(examples: Sequence[Example], columns: ExamplesOptions) -> dict[str, list[str]]:
-    """{column: its texts}, the first of them and the second where there is one."""
+    """{column: its texts}, for the first column and the second where there is one."""
     texts = {columns.text_column: [example.text for example in examples]}
     if columns.text_pair_column:
         texts[columns.text_pair_column] = [example.text_pair or "" for example in examples]
@@ -42,7 +42,7 @@ def texts_of_stream(stream: BinaryIO) -> Iterator[str]:
     """A text for each line of standard input, as soon as it is there.
 
     Raises:
-      UserError: a line that is not a text, or no line at all.
+      UserError: a line that is not text, or no line at all.
     """
     number = 0
     while line := stream.readline(MAX_LINE + 1):

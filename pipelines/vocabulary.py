@@ -16,7 +16,7 @@ CONTINUATION = "##"
 
 @dataclasses.dataclass(frozen=True)
 class Vocabulary:
-    """Tokens by id. Raises UserError for an empty, repeated or missing special token."""
+    """Tokens by id. Raises UserError if one is empty or repeated, or a special one missing."""
 
     tokens: tuple[str, ...]
     lower_case: bool  # texts are lower-cased and stripped of accents before lookup
@@ -82,7 +82,7 @@ def read_vocabulary(path: Path, lower_case: bool, size: int | None = None) -> Vo
     """Reads a `vocab.txt`, Google's or one written by `Vocabulary.write`.
 
     Raises UserError naming the line that is empty, repeated or not UTF-8, or the
-    special token that is missing; or where `size` is given and not the file's.
+    special token that is missing; or if `size` is given and is not the file's.
     """
     tokens = read_tokens(path)
     check_tokens(tokens, str(path))
@@ -120,7 +120,7 @@ def _check_lines(tokens: Sequence[str], where: str) -> None:
         if token in first_line:
             raise UserError(
                 f"{where}: line {line} repeats the token {token!r} of line "
-                f"{first_line[token]}; each may be there once"
+                f"{first_line[token]}; each may occur only once"
             )
         first_line[token] = line
 

@@ -48,10 +48,10 @@ def extension_lines(
     old_size: int,
     encode: Callable[[Sequence[str]], Sequence[np.ndarray]],
 ) -> list[str]:
-    """What was added, for the screen, with a warning of tokens no text can hold."""
+    """What was added, for the screen, with a warning of tokens that no text can give."""
     new = vocabulary.tokens[old_size:]
     lines = [f"vocabulary: {old_size:,} tokens as they were, {len(new):,} new"]
-    # "##ing" is found inside words only, which takes a word to try.
+    # "##ing" is found only inside words, so trying it would take a word.
     ids = [i for i in range(old_size, vocabulary.size) if not vocabulary.is_continuation[i]]
     found = encode([vocabulary.tokens[i] for i in ids]) if ids else []
     lost = [vocabulary.tokens[i] for i, x in zip(ids, found, strict=True) if x.tolist() != [i]]

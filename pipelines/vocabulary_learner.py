@@ -16,12 +16,12 @@ import tensorflow as tf
 from pipelines.vocabulary import CONTINUATION, SPECIAL_TOKENS
 from pipelines.words import CJK_CHARACTER, MAX_WORD_BYTES, clean_text, split_words
 
-_SAMPLE_BYTES = 256 * 2**20  # of text are counted; more would hardly change the counts
+_SAMPLE_BYTES = 256 * 2**20  # of text to count; more would hardly change the counts
 _MAX_CHUNKS = 1_000_000  # different chunks held while counting, about 150 MB
 _MAX_CHARACTERS = 2**26  # of all of them
 _MAX_WORDS = 300_000  # the most frequent words; the rest would decide no merge
 _BATCH = 50_000  # chunks cleaned at a time
-# The alphabet leaves out the rarest characters, a millionth of the text together,
+# The alphabet leaves out the rarest characters, together a millionth of the text,
 # and may fill at most this share of the vocabulary (Chinese has many characters).
 _ALPHABET_COVERAGE = 1 - 1e-6
 _ALPHABET_SHARE = 0.5
@@ -32,8 +32,8 @@ _Pair = tuple[int, int]
 def learn_vocabulary(documents: Iterable[str], vocab_size: int, lower_case: bool) -> list[str]:
     """At most `vocab_size` tokens: the special ones, the alphabet, then merges in order.
 
-    Fewer when the corpus has no more pairs that occur twice. Deterministic: equal
-    counts are settled by the pieces.
+    Fewer when the corpus has no more pairs that occur twice. Deterministic: ties are
+    broken by the pieces.
     """
     words = count_words(documents, lower_case)
     room = vocab_size - len(SPECIAL_TOKENS)
@@ -43,7 +43,7 @@ def learn_vocabulary(documents: Iterable[str], vocab_size: int, lower_case: bool
 
 
 def sample(documents: Iterable[str], text_bytes: int) -> Iterator[str]:
-    """About _SAMPLE_BYTES of documents that are `text_bytes` long; all, if that is less.
+    """About _SAMPLE_BYTES of documents of `text_bytes` in total; all, if that is less.
 
     The same ones every time, from all over the corpus: whether a document is one of them
     depends on its text and on `text_bytes` alone, not on those before it.

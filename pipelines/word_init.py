@@ -1,4 +1,4 @@
-"""Embeddings of a new model that begin as the corpus says: --word_init=cooccurrence."""
+"""Embeddings of a new model that begin from counts of the corpus: --word_init=cooccurrence."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from pipelines.word_vectors import word_vectors
 
 
 def begin_as_counted(embeddings: Any, stream: TokenStream, sep_id: int, seed: int) -> None:
-    """Adds what is counted in `stream` to random values, of neighbours' tables as well.
+    """Adds what is counted in `stream` to the random values, also of neighbours' tables.
 
     embeddings: bert_core.encoder.Embeddings.
     """

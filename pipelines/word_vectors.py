@@ -1,8 +1,8 @@
-"""Where a word embedding can begin: vectors of the company that tokens keep, by counting.
+"""Initial values for word embeddings: vectors of the company that tokens keep, by counting.
 
 The positive pointwise mutual information of each token with those around it, factorised
 (Levy and Goldberg 2014, https://papers.nips.cc/paper/5477, section 4.2). What a masked
-language model finds out last, that "dull" and "wasted" are of one kind of text, is in these
+language model learns last, that "dull" and "wasted" belong to one kind of text, is in these
 from the first step.
 """
 
@@ -10,14 +10,14 @@ import numpy as np
 
 from pipelines.token_store import TokenStream
 
-# How far apart two tokens are counted, both ways.
+# The distances at which two tokens are counted together, both ways.
 OFFSETS = (1, 2, 3, 5, 7, 10, 14, 20, 28, 40, 56, 80)
-COMMON = 100  # the most frequent tokens are in all company, and so say nothing of it
-COMPANY = 4096  # the most frequent of the others are what each token is counted with
-MOST_TOKENS = 2**24  # of the stream: more, and it is read in pieces that lie evenly
+COMMON = 100  # the most frequent tokens keep company with all, and so say nothing of any
+COMPANY = 4096  # the most frequent of the others, which each token is counted with
+MOST_TOKENS = 2**24  # of the stream: a longer one is read in evenly spaced pieces
 PIECE = 2**13  # tokens
 LENGTH = 0.05  # of a vector, in square roots of H: about where training leaves them
-COUNTS_AT_A_TIME = 2**18  # as many as a core keeps near
+COUNTS_AT_A_TIME = 2**18  # as many as stay in a core's cache
 
 
 def word_vectors(
@@ -49,7 +49,7 @@ def word_vectors(
 def pieces_of(stream: TokenStream) -> np.ndarray:
     """[pieces, tokens] int32: the stream, or as much of it as is counted.
 
-    A few tokens at its end are left out, where pieces of equal length do not add up to it.
+    A few tokens between pieces are left out, where equal lengths do not add up to it.
     """
     num_tokens = stream.num_tokens
     count = min(MOST_TOKENS // PIECE, -(-num_tokens // PIECE))
@@ -62,12 +62,12 @@ def _information(
 ) -> np.ndarray:
     """[V, company] float32: max(0, log p(token, other) / (p(token) p(other))), in nats.
 
-    Tokens are taken in the order of their ids, as many as have COUNTS_AT_A_TIME.
+    Tokens are taken in the order of their ids, about COUNTS_AT_A_TIME counts at once.
     """
     vocab_size, width = len(frequency), len(company)
     column_of = np.full(vocab_size, -1)
     column_of[company] = np.arange(width)
-    # Padded by ends of documents, so that what is beside the first token is none's company.
+    # Padded with document ends, so that the company of no token reaches into another piece.
     margin = max(OFFSETS)
     ids = np.pad(pieces, ((0, 0), (margin, margin)), constant_values=sep_id).ravel()
     document = np.cumsum(ids == sep_id, dtype=np.int32)

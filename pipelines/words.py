@@ -26,7 +26,7 @@ CJK_CHARACTER = re.compile("[" + "".join(f"{chr(a)}-{chr(b)}" for a, b in _CJK) 
 
 
 def clean_text(texts: tf.Tensor, lower_case: bool) -> tf.Tensor:
-    """[n] string -> [n] string without control characters and broken UTF-8.
+    """[n] string -> [n] string without control characters or broken UTF-8.
 
     With `lower_case` it is also lower-cased, decomposed (NFD) and stripped of
     accents: "Ü" becomes "u", in every locale.
@@ -44,14 +44,14 @@ def clean_text(texts: tf.Tensor, lower_case: bool) -> tf.Tensor:
 
 
 def split_words(text: str) -> list[str]:
-    """Words of a cleaned text; punctuation and CJK characters are words alone."""
+    """Words of a cleaned text; each punctuation mark or CJK character is a word."""
     if text.isascii():
         return _ASCII_WORDS.findall(text)
     return "".join(f" {c} " if _stands_alone(c) else c for c in text).split()
 
 
 def _stands_alone(character: str) -> bool:
-    # BERT counts all ASCII that is no letter, digit or space, such as "$" and "`".
+    # BERT counts all ASCII but letters, digits and spaces, such as "$" and "`".
     if character.isascii():
         return not (character.isalnum() or character.isspace())
     return unicodedata.category(character)[0] == "P" or bool(CJK_CHARACTER.match(character))

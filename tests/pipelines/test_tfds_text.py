@@ -105,7 +105,7 @@ def test_wrong_fields_are_named(toy, options, message):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("nonsuch_dataset", "has no such dataset, nor is it docstrings"),
+        ("nonsuch_dataset", "has no such dataset, and it is not docstrings"),
         ("imdb_reviews", "not found in .*; give its --tfds_data_dir, or --download"),
         ("../x", r"--dataset=\.\./x: "),
     ],
