@@ -96,7 +96,7 @@ def buckets(surveyed: Surveyed) -> Iterator[tuple[int, np.ndarray]]:
 
 
 def repeated(bucket: tuple[int, Any]) -> int:
-    """How many of a bucket's documents repeat another one in it."""
+    """How many of a bucket's documents repeat an earlier one in it."""
     hashes = np.concatenate(list(bucket[1]))
     return len(hashes) - len(np.unique(hashes))
 

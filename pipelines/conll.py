@@ -17,8 +17,8 @@ def read_conll(path: Path) -> list[Example]:
     """The sentences of a file, optionally `.gz`, as words and tags joined by single blanks.
 
     A line is a word and its tag, the first and the last of its columns, separated by blanks
-    or tabs. A blank line ends a sentence; lines that begin with -DOCSTART- are
-    headings. A tag is O, or B-, I-, E- or S- and the kind of the entity.
+    or tabs. A blank line ends a sentence; lines that begin with -DOCSTART- are headings.
+    A tag is O, or B-, I-, E- or S- and the kind of the entity.
 
     Raises:
       UserError: naming file and line, for whatever does not fit the above.

@@ -67,8 +67,8 @@ def evaluation_batches(
     """MlmBatch over at most `max_sequences` windows, spread evenly over the split.
 
     Windows and masks depend neither on the seed nor on the batch size: each sequence
-    is masked by its own number. The last batch is filled up with rows
-    of weight 0. Raises UserError if the stream is shorter than one sequence.
+    is masked by its own number. The last batch is filled up with rows of weight 0.
+    Raises UserError if the stream is shorter than one sequence.
     """
     windows = num_windows(stream, options)
     sequences = min(windows, max_sequences)
