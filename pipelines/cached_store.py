@@ -166,19 +166,12 @@ def _take_turns(lock: TextIO, kind: int, entry: Path, say: Say) -> None:
     try:
         fcntl.flock(lock, kind | fcntl.LOCK_NB)
     except BlockingIOError:
-        lock.seek(0)
-        owner = lock.read().strip()  # the last to change it; one that reads leaves no name
-        who = f"process {owner}" if owner else "another process"
-        say(f"{who} is using {entry}; waiting for it")
+        say(f"another process is using {entry}; waiting for it")
         fcntl.flock(lock, kind)
     except OSError as error:
         raise UserError(
             f"--cache_dir: {entry} cannot be locked ({error.strerror}); name another directory"
         ) from None
-    if kind == fcntl.LOCK_EX:
-        with disk_errors(entry):
-            os.ftruncate(lock.fileno(), 0)
-            os.write(lock.fileno(), str(os.getpid()).encode())
 
 
 def _vocabulary(maker: Maker, options: StoreOptions, entry: Path, say: Say) -> Vocabulary:

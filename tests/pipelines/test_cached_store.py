@@ -150,7 +150,6 @@ def test_a_store_half_replaced(corpus: CorpusOptions, options: StoreOptions) -> 
 def test_two_at_once_take_turns(corpus: CorpusOptions, options: StoreOptions) -> None:
     first, _ = prepare(corpus, options)
     entry = entry_of(first, options)
-    assert (entry / ".lock").read_text() == str(os.getpid())
     said: list[str] = []
     waiting = threading.Thread(
         target=cached_store.prepare,
@@ -162,7 +161,7 @@ def test_two_at_once_take_turns(corpus: CorpusOptions, options: StoreOptions) ->
         deadline = time.monotonic() + 30
         while not said and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert said == [f"process {os.getpid()} is using {entry}; waiting for it"]
+        assert said == [f"another process is using {entry}; waiting for it"]
     waiting.join(30)
     assert any("token store" in line for line in said)
 
