@@ -1,4 +1,4 @@
-"""What the tokens next to each one add to its embedding.
+"""What the tokens around each one add to its embedding.
 
 A table of word embeddings for each offset, as in the first layer of a convolution over
 words (Johnson and Zhang 2015, https://arxiv.org/abs/1412.1058, section 2.3). With one token
