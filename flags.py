@@ -46,7 +46,7 @@ from loops.use_options import (
 from pipelines import options
 
 FLAGS = flags.FLAGS
-WIDEST_SMALL = 512  # H of a model that auto gives what helps small ones
+WIDEST_SMALL = 512  # the largest H for which auto picks what helps small models
 
 
 def launch(
@@ -56,9 +56,9 @@ def launch(
 
     With `takes_texts`, other arguments are kept: texts, or Beam's options after `--`.
 
-    A mistake of the user's, in flags or later, is one line on stderr and exit
-    code 2; a disk or a memory that is full, 1; a signal, 129, 130 or 143. `--help` prints
-    the program's docstring and its flags, exit code 0.
+    A user's mistake, in flags or later, gives one line on stderr and exit code 2; a full
+    disk or memory, 1; a signal, 129, 130 or 143. `--help` prints the program's docstring and
+    its flags, with exit code 0.
     """
     console.harden_output()
     program = sys.modules["__main__"].__doc__ or ""
@@ -75,10 +75,10 @@ def launch(
         _exit_with(2, error)
     except stopping.Stopped as stopped:
         _exit_with(stopping.exit_code(), stopped)
-    except (RunError, OSError) as error:  # also of what a signal would have had saved
+    except (RunError, OSError) as error:  # also from saving after a signal
         _exit_with(1, error)
     except Exception:
-        if stopping.requested():  # TensorFlow makes an exception of its own of Stopped
+        if stopping.requested():  # TensorFlow turns Stopped into its own exception
             _exit_with(stopping.exit_code(), "stopped")
         raise
 
@@ -87,7 +87,7 @@ _texts: list[str] = []
 
 
 def _parse_command_line(takes_texts: bool) -> None:
-    FLAGS.set_gnu_getopt(True)  # flags may stand behind what is none
+    FLAGS.set_gnu_getopt(True)  # flags may follow other arguments
     try:
         extra = FLAGS(sys.argv)[1:]
     except flags.Error as error:
@@ -123,7 +123,7 @@ _names_defined_by: dict[Callable[[], None], list[str]] = {}
 
 
 def group(define: Callable[[], None]) -> Callable[[], None]:
-    """Remembers which flags a group defines, for `--help`. Defining twice is once."""
+    """Remembers which flags a group defines, for `--help`; a second call defines nothing."""
 
     def define_once() -> None:
         if define_once in _names_defined_by:
@@ -150,7 +150,7 @@ def dataset_flags() -> None:
     flags.DEFINE_bool("unlabelled", True, "Let TFDS splits without labels join the corpus.")
     flags.DEFINE_string("text_key", "text", "Field of a TFDS dataset that holds the text.")
     flags.DEFINE_string(
-        "label_key", None, "Field that holds the label; unset: label, where there is one."
+        "label_key", None, "Field that holds the label; unset: label, if there is one."
     )
 
 
@@ -203,7 +203,7 @@ def corpus_flags() -> None:
     """Text to pretrain on:"""
     flags.DEFINE_string("corpus_dir", None, "Folder of .txt, .jsonl, each optionally .gz.")
     flags.DEFINE_string(
-        "document_boundary", "line", "Where a document of a .txt ends: line, blank_line, file."
+        "document_boundary", "line", "Where a document in a .txt ends: line, blank_line, file."
     )
     flags.DEFINE_string("text_key", "text", "Field of a .jsonl line that holds the text.")
     flags.DEFINE_string(
@@ -224,7 +224,7 @@ def corpus_options() -> options.CorpusOptions:
 def cache_flags() -> None:
     """What is made once and then kept:"""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "bert_trainer"
-    flags.DEFINE_string("cache_dir", str(cache), "Vocabularies, token stores, datasets.")
+    flags.DEFINE_string("cache_dir", str(cache), "For vocabularies, token stores, datasets.")
 
 
 def dataset_cache() -> Path:
@@ -239,13 +239,13 @@ def store_flags() -> None:
     flags.DEFINE_string("vocab_file", None, "A vocab.txt to use instead of learning one.")
     flags.DEFINE_bool("lower_case", True, "Lowercase and strip accents, as BERT uncased does.")
     flags.DEFINE_float("dev_fraction", 0.01, "Share of the documents kept for evaluation.")
-    flags.DEFINE_float("max_unknown_rate", 0.05, "Share of unknown tokens to put up with.")
+    flags.DEFINE_float("max_unknown_rate", 0.05, "Highest share of unknown tokens to accept.")
 
 
 def store_options() -> options.StoreOptions:
     if FLAGS.vocab_file and FLAGS["vocab_size"].present:
         raise UserError("--vocab_size has no meaning with --vocab_file; give one of the two")
-    extends = "extend_vocab_file" in FLAGS  # some programs go on from no run
+    extends = "extend_vocab_file" in FLAGS  # some programs start from no run
     if extends and FLAGS.extend_vocab_file and not FLAGS.init_checkpoint:
         raise UserError("--extend_vocab_file: there is no --init_checkpoint to extend")
     return options.StoreOptions(
@@ -261,7 +261,7 @@ def store_options() -> options.StoreOptions:
 
 @group
 def beam_flags() -> None:
-    """Preparing on a cluster (Beam's own options stand behind --):"""
+    """Preparing on a cluster (Beam's own options go after --):"""
     flags.DEFINE_string(
         "work_dir",
         None,
@@ -291,19 +291,20 @@ def model_flags() -> None:
         "locality",
         "auto",
         "alibi: steep distance penalties in attention, so that a small model leaves the "
-        "unigram plateau; neighbours: these, and a vector of the token before and of the one "
-        "after in each embedding; none: faithful BERT; auto: neighbours for tiny to medium.",
+        "unigram plateau; neighbours: these, and in each embedding a vector of the token "
+        "before and of the one after; none: faithful BERT; auto: neighbours for tiny to "
+        "medium.",
     )
     flags.DEFINE_string(
         "word_init",
         "auto",
         "cooccurrence: embeddings of words, and of neighbours, begin as vectors counted in the "
-        "corpus; random: as BERT's; auto: cooccurrence up to a width of 512.",
+        "corpus; random: as in BERT; auto: cooccurrence up to a width of 512.",
     )
     flags.DEFINE_float(
         "dropout",
         0.0,
-        "In pretraining, whatever --model_config says; with little text try 0.1.",
+        "Dropout in pretraining, whatever --model_config says; with little text try 0.1.",
     )
 
 
@@ -325,7 +326,7 @@ def model_config(vocab_size: int | None, seq_length: int) -> bert_config.BertCon
         if FLAGS["model"].present:
             raise UserError("--model and --model_config both name an architecture; give one")
         config = bert_config.read_config(path, expected)
-    if locality != "auto":  # with --model_config, that is what it says
+    if locality != "auto":  # with --model_config, auto is what the file says
         slopes = bert_config.steep_slopes(config.num_attention_heads)
         config = dataclasses.replace(
             config,
@@ -337,7 +338,7 @@ def model_config(vocab_size: int | None, seq_length: int) -> bert_config.BertCon
 
 
 def word_init(hidden_size: int) -> str:
-    """Of a new model of width H: "cooccurrence" or "random"; UserError if neither."""
+    """--word_init for a model of width H: "cooccurrence" or "random"; or UserError."""
     if FLAGS.word_init not in ("auto", "cooccurrence", "random"):
         raise UserError(
             f"--word_init={FLAGS.word_init}: must be one of auto, cooccurrence, random"
@@ -348,7 +349,7 @@ def word_init(hidden_size: int) -> str:
 
 
 def with_dropout(config: bert_config.BertConfig) -> bert_config.BertConfig:
-    """The architecture, trained with --dropout everywhere."""
+    """The architecture, with --dropout everywhere."""
     return dataclasses.replace(
         config, hidden_dropout_prob=dropout(), attention_probs_dropout_prob=dropout()
     )
@@ -362,7 +363,7 @@ def dropout() -> float:
 
 @group
 def phase_flags() -> None:
-    """The model to go on from, instead:"""
+    """Instead, the model to continue from:"""
     flags.DEFINE_string(
         "init_checkpoint",
         None,
@@ -370,12 +371,12 @@ def phase_flags() -> None:
         "for a longer --seq_length, and the schedule begins anew.",
     )
     flags.DEFINE_string(
-        "extend_vocab_file", None, "Tokens to add to its vocabulary, one a line."
+        "extend_vocab_file", None, "Tokens to add to its vocabulary, one per line."
     )
 
 
 def start_of_phase() -> Path | None:
-    """--init_checkpoint, and no flag beside it that says what comes from there."""
+    """--init_checkpoint; UserError if another flag says what comes from there."""
     start = _path("init_checkpoint")
     if start is not None:
         for name in (
@@ -408,10 +409,10 @@ def pretraining_config(
 def mlm_flags() -> None:
     """Masked language modelling:"""
     flags.DEFINE_integer("seq_length", 128, "Tokens per sequence, [CLS] and [SEP] included.")
-    flags.DEFINE_integer("batch_size", 32, "Sequences per step, of all devices.")
+    flags.DEFINE_integer("batch_size", 32, "Sequences per step, over all devices.")
     flags.DEFINE_float("masked_share", 0.15, "Share of the tokens to predict.")
     flags.DEFINE_bool("whole_word_masking", False, "Mask all pieces of a word together.")
-    flags.DEFINE_integer("eval_sequences", 256, "Dev sequences an evaluation reads at most.")
+    flags.DEFINE_integer("eval_sequences", 256, "Most dev sequences an evaluation reads.")
     flags.DEFINE_bool("prepare_only", False, "Stop when vocabulary and token store are made.")
 
 
@@ -426,7 +427,7 @@ def mlm_options() -> options.MlmOptions:
 
 
 def check_pretraining_flags() -> None:
-    """UserError for what cannot be, whatever the start and the corpus hold."""
+    """UserError for flags that are wrong whatever the start and the corpus hold."""
     as_flagfile()
     eval_sequences()
     dropout()
@@ -455,11 +456,11 @@ def finetune_flags() -> None:
         "task", "classification", "classification, regression or token_classification."
     )
     flags.DEFINE_string("init_checkpoint", None, "Run directory to start from.")
-    flags.DEFINE_bool("from_scratch", False, "Its shape with random weights: a baseline.")
+    flags.DEFINE_bool("from_scratch", False, "Only its shape, with random weights: a baseline.")
     flags.DEFINE_string(
         "train_file",
         None,
-        "Labelled .jsonl, .csv or .tsv, optionally .gz; for tokens, a word and its tag a line.",
+        "Labelled .jsonl, .csv or .tsv, optionally .gz; for tags, a word and its tag per line.",
     )
     flags.DEFINE_string(
         "guessed_file",
@@ -467,27 +468,27 @@ def finetune_flags() -> None:
         "More to train on, with labels guessed by run_predict.py --classify --output.",
     )
     flags.DEFINE_string(
-        "dev_file", None, "To choose the best weights by; unset: cut from training."
+        "dev_file", None, "To choose the best weights on; unset: cut from --train_file."
     )
     flags.DEFINE_string("test_file", None, "Scored once, at the end.")
-    flags.DEFINE_float("dev_share", 0.1, "Share of the training file to cut a dev split from.")
+    flags.DEFINE_float("dev_share", 0.1, "Share of the training file to use as dev split.")
     flags.DEFINE_integer("max_seq_length", 256, "Tokens a text is cut to.")
     flags.DEFINE_string("truncation", "head", "What is kept of a longer text: head, head_tail.")
     flags.DEFINE_integer("batch_size", 32, "Texts per step, of all devices.")
     flags.DEFINE_string(
         "pooling",
         "auto",
-        "What is read of a text: mean of the tokens, detectors (that, and how strong learned "
-        "features are where they are strongest), BERT's cls, or auto: what a fine-tuned "
-        "or imported run that it starts from reads, else mean.",
+        "What is read of a text: mean of the tokens, detectors (that, and each learned "
+        "feature where it is strongest), BERT's cls, or auto: as in the run that it starts "
+        "from if that is fine-tuned or imported, else mean.",
     )
     flags.DEFINE_integer(
         "attention_window",
         None,
-        "Read longer texts in windows of at most so many tokens, such as the pretraining's "
+        "Read longer texts in windows of at most this many tokens, such as pretraining's "
         "--seq_length: faster, with --pooling=mean or detectors; unset: as in that run.",
     )
-    flags.DEFINE_integer("num_seeds", 1, "Repeat with so many seeds; mean and deviation.")
+    flags.DEFINE_integer("num_seeds", 1, "Repeat with this many seeds; mean and deviation.")
     flags.DEFINE_float("dropout", 0.1, "Dropout in fine-tuning.")
     flags.DEFINE_float(
         "token_dropout", 0.0, "Share of a text's tokens hidden behind [MASK], anew each epoch."
@@ -495,8 +496,8 @@ def finetune_flags() -> None:
     flags.DEFINE_integer(
         "only_check_flags",
         None,
-        "Only check the flags, and the files that exist, for a start of so many positions; "
-        "0: of enough.",
+        "Only check the flags, and the files that exist, for a start with this many positions; "
+        "0: with enough.",
     )
 
 
@@ -527,13 +528,13 @@ def labelled_files() -> dict[str, Path | None]:
 
 
 def reads_dataset() -> bool:
-    """Whether --dataset is given; UserError if it stands beside a file of one's own."""
+    """Whether --dataset is given; UserError if a file of one's own is given too."""
     if not FLAGS.dataset:
         return False
     files = ("train_file", "guessed_file", "dev_file", "test_file")
     for name in (*files, "text_column", "text_pair_column", "label_column"):
         if FLAGS[name].present and FLAGS[name].value:
-            raise UserError(f"--dataset and --{name}: give the one or the other")
+            raise UserError(f"--dataset and --{name}: give one or the other")
     if FLAGS.task != "classification":
         raise UserError(f"--dataset: has classes; for --task={FLAGS.task} give --train_file")
     return True
@@ -548,9 +549,9 @@ def num_seeds() -> int:
 def finetuning_config(
     config: bert_config.BertConfig, trained_pooling: str, pools: bool
 ) -> bert_config.BertConfig:
-    """The pretrained architecture, as a task is to be trained from it.
+    """The pretrained architecture, as fine-tuning is to train it.
 
-    trained_pooling: what "auto" means, of `run_directory.trained_pooling`.
+    trained_pooling: what "auto" means, from `run_directory.trained_pooling`.
     pools: whether the task reads a text as one vector; else no pooler is kept.
     """
     if FLAGS.attention_window is not None:
@@ -562,19 +563,19 @@ def finetuning_config(
     if FLAGS.pooling not in allowed:
         raise UserError(f"--pooling={FLAGS.pooling}: must be one of {', '.join(allowed)}")
     if not pools and FLAGS.pooling != "auto":
-        raise UserError(f"--pooling: --task={FLAGS.task} reads each token, pooling none")
+        raise UserError(f"--pooling: --task={FLAGS.task} reads each token and pools none")
     automatic = trained_pooling if pools else "mean"
     pooling = automatic if FLAGS.pooling == "auto" else FLAGS.pooling
     if pooling == "cls" and not config.fits_one_window(FLAGS.max_seq_length):
         raise UserError(
-            f"--attention_window={config.attention_window}: pooling cls would read the first "
-            "window alone; give --pooling=mean or detectors, or --attention_window=0"
+            f"--attention_window={config.attention_window}: pooling cls would read only the "
+            "first window; give --pooling=mean or detectors, or --attention_window=0"
         )
     return with_dropout(dataclasses.replace(config, pooling=pooling))
 
 
 def check_finetuning_flags(pools: bool) -> None:
-    """UserError for what cannot be, whatever the start and the files hold."""
+    """UserError for flags that are wrong whatever the start and the files hold."""
     as_flagfile()
     if not reads_dataset():
         labelled_files()
@@ -604,13 +605,13 @@ def dev_share() -> float:
 @group
 def output_flags() -> None:
     """What to write:"""
-    flags.DEFINE_string("output_dir", None, "Directory; one with a run in it is resumed.")
+    flags.DEFINE_string("output_dir", None, "Directory; a run already in it is resumed.")
 
 
 @group
 def training_flags() -> None:
     """Training:"""
-    flags.DEFINE_integer("seed", 0, "Of weights, order, masks and dropout.")
+    flags.DEFINE_integer("seed", 0, "For weights, order, masks and dropout.")
     flags.DEFINE_integer("num_train_steps", None, "Optimiser steps.")
     flags.DEFINE_float("num_epochs", None, "Passes over the training data instead.")
     flags.DEFINE_float("max_minutes", None, "Or minutes; the first steps are measured.")
@@ -631,27 +632,27 @@ def training_flags() -> None:
     )
     flags.DEFINE_string("optimizer", "adamw", "adamw, or lamb for very large batches.")
     flags.DEFINE_float("learning_rate", None, "Peak; unset: chosen from the model's width.")
-    flags.DEFINE_float("warmup_share", 0.06, "Share of the steps the rate rises over.")
-    flags.DEFINE_float("decay_power", 1.0, "Of the polynomial the rate falls by.")
+    flags.DEFINE_float("warmup_share", 0.06, "Share of the steps over which the rate rises.")
+    flags.DEFINE_float("decay_power", 1.0, "Power of the polynomial by which the rate falls.")
     flags.DEFINE_float("weight_decay", 0.01, "Decoupled; not on biases and LayerNorm.")
     flags.DEFINE_float("beta1", 0.9, "AdamW's first decay rate.")
     flags.DEFINE_float("beta2", 0.98, "AdamW's second decay rate.")
     flags.DEFINE_float("epsilon", 1e-6, "AdamW's epsilon.")
-    flags.DEFINE_float("clip_norm", 1.0, "Global norm gradients are cut to; 0: none.")
+    flags.DEFINE_float("clip_norm", 1.0, "Global norm that gradients are clipped to; 0: none.")
     flags.DEFINE_integer(
         "steps_per_loop", None, "Steps per host call; unset: a few seconds' worth, at most 10."
     )
     flags.DEFINE_integer(
-        "eval_steps", None, "Steps between evaluations; unset: ten a run, or every epoch."
+        "eval_steps", None, "Steps between evaluations; unset: ten per run, or every epoch."
     )
     flags.DEFINE_integer("checkpoint_steps", 500, "Steps between checkpoints.")
     flags.DEFINE_integer("max_to_keep", 3, "Checkpoints to keep.")
     flags.DEFINE_integer(
         "max_bad_steps",
         0,
-        "Steps to skip whose gradient is not finite; float16 has a rule of its own.",
+        "Most steps to skip whose gradient is not finite; float16 has its own rule.",
     )
-    flags.DEFINE_bool("allow_drift", False, "Go on although settings differ from the run's.")
+    flags.DEFINE_bool("allow_drift", False, "Resume although settings differ from the run's.")
     flags.DEFINE_bool(
         "attention_images", False, "Attention maps of a dev text at each evaluation."
     )
@@ -669,7 +670,7 @@ def training_runtime(**default_length: float) -> RuntimeOptions:
 
 
 def length_options(**default: float) -> LengthOptions:
-    """How long to train; `default` where no flag says so."""
+    """How long to train; `default` if no flag says."""
     lengths = ("num_train_steps", "num_epochs", "max_minutes")
     given = {name: FLAGS[name].value for name in lengths if FLAGS[name].value is not None}
     return LengthOptions(**(given or default))
@@ -719,12 +720,13 @@ def _peak_rate(default: float) -> float:
     if FLAGS.learning_rate is not None:
         return FLAGS.learning_rate
     if FLAGS.optimizer == "lamb":
-        # The rates that You et al. 2019 did not tune; the default is AdamW's, and no rate
-        # for steps as long as the weights.
+        # The rates that You et al. 2019 did not tune; the default is AdamW's, and does not
+        # suit steps as long as the weights.
         paper = 5e-3 * math.sqrt(max(FLAGS.batch_size, 1) / 32768)
         raise UserError(
             "--optimizer=lamb: --learning_rate is missing; its paper takes 0.005 for 32,768 "
-            f"rows per step, and by the square root of them {paper:.2g} for {FLAGS.batch_size}"
+            f"rows per step, which scales by the square root to {paper:.2g} for "
+            f"{FLAGS.batch_size}"
         )
     return default
 
@@ -756,15 +758,17 @@ def distribution_flags() -> None:
         "distribution",
         "auto",
         "one_device; mirrored: all GPUs of this machine; multi_worker: those of all workers "
-        "in TF_CONFIG; auto: what is there.",
+        "in TF_CONFIG; auto: whatever is there.",
     )
     flags.DEFINE_float(
         "peer_timeout",
         300.0,
-        "Seconds that workers wait for one that does not come or does not move.",
+        "Seconds that workers wait for one that does not join or makes no progress.",
     )
     flags.DEFINE_integer(
-        "peer_port", None, "Port of the chief to agree by; unset: 1000 above TensorFlow's."
+        "peer_port",
+        None,
+        "Chief's port, for workers to agree by; unset: 1000 above TensorFlow's.",
     )
 
 
@@ -806,7 +810,7 @@ def predict_flags() -> None:
     flags.DEFINE_integer(
         "max_seq_length", None, "Tokens a text is cut to; unset: as many as in training."
     )
-    flags.DEFINE_integer("batch_size", 32, "Texts computed at once from a file.")
+    flags.DEFINE_integer("batch_size", 32, "Texts of a file to compute at once.")
 
 
 def checkpoint() -> Path:
@@ -856,14 +860,14 @@ def second_opinion_flags() -> None:
     flags.DEFINE_multi_string(
         "guessed_file",
         [],
-        "What run_predict.py --classify --output=x.jsonl wrote; of several runs, repeated.",
+        "What run_predict.py --classify --output=x.jsonl wrote; repeat it for several runs.",
     )
     flags.DEFINE_float(
         "dev_share",
         0.1,
-        "Of run_finetune.py, whose dev split is left out here, too; 0 if it has a --dev_file.",
+        "As for run_finetune.py: its dev split is left out here too; 0 if it has a --dev_file.",
     )
-    flags.DEFINE_string("output", None, "New .jsonl file, of the same form.")
+    flags.DEFINE_string("output", None, "New .jsonl file, in the same form.")
 
 
 def second_opinion_options() -> SecondOpinionOptions:
@@ -890,14 +894,14 @@ def recipe_flags() -> None:
         "second_opinion", False, "With --student: NB-SVM guesses, too (run_second_opinion.py)."
     )
     flags.DEFINE_integer(
-        "num_teachers", 1, "So many models guess, each with its share of --finetune_minutes."
+        "num_teachers", 1, "How many models guess, each with its share of --finetune_minutes."
     )
     flags.DEFINE_float(
         "minutes",
         None,
-        "From raw text to the first model that is scored; with --student, the first of those.",
+        "From raw text to the first model that is scored; with --student, the first student.",
     )
-    flags.DEFINE_float("finetune_minutes", None, "Of these, at most so many for fine-tuning.")
+    flags.DEFINE_float("finetune_minutes", None, "Of these, at most this many for fine-tuning.")
     flags.DEFINE_float("student_minutes", 0.0, "Of these, for guessing and the --student.")
     flags.DEFINE_multi_string("fill_mask", [], "A text with [MASK] in it, to be filled in.")
 
@@ -921,7 +925,7 @@ def recipe_options() -> RecipeOptions:
 def _budget() -> Budget | None:
     minutes, finetune, student = FLAGS.minutes, FLAGS.finetune_minutes, FLAGS.student_minutes
     if (minutes is None) != (finetune is None):
-        raise UserError("--minutes and --finetune_minutes go together; give both, or none")
+        raise UserError("--minutes and --finetune_minutes go together; give both, or neither")
     if bool(minutes and FLAGS.student) != bool(student):
         raise UserError(
             f"--student_minutes={student}: goes with --minutes and --student; give it where "
@@ -934,7 +938,7 @@ def _budget() -> Budget | None:
 def export_flags() -> None:
     """What to export:"""
     flags.DEFINE_string("checkpoint", None, "Run directory.")
-    flags.DEFINE_string("output_dir", None, "Directory to write, a new one.")
+    flags.DEFINE_string("output_dir", None, "New directory to write.")
     flags.DEFINE_integer("top_k", 5, "Words for each [MASK] of a masked-language model.")
     flags.DEFINE_integer(
         "max_seq_length", None, "Tokens a text is cut to; unset: as many as in training."
@@ -943,7 +947,7 @@ def export_flags() -> None:
         "quantize", None, "dynamic: also a TFLite classifier with 8-bit weights."
     )
     flags.DEFINE_string("eval_file", None, "Labelled texts, to see what quantising costs.")
-    flags.DEFINE_integer("batch_size", 32, "Texts of --eval_file computed at once.")
+    flags.DEFINE_integer("batch_size", 32, "Texts of --eval_file to compute at once.")
 
 
 def export_options() -> ExportOptions:
@@ -961,7 +965,9 @@ def inspect_flags() -> None:
     flags.DEFINE_string("checkpoint", None, "Run directory.")
     flags.DEFINE_string("output", None, "New file, .html.")
     flags.DEFINE_multi_string(
-        "text", [], "A text to show it on; may be repeated. Unset: some that the run has kept."
+        "text",
+        [],
+        "A text to show the model on; may be repeated. Unset: some that the run has kept.",
     )
 
 
@@ -976,7 +982,7 @@ def convert_flags() -> None:
     flags.DEFINE_string("from", None, f"Format of --input: {formats}.")
     flags.DEFINE_string("to", None, f"Format of --output: {formats}.")
     flags.DEFINE_string("input", None, "Directory to read.")
-    flags.DEFINE_string("output", None, "Directory to write, a new one.")
+    flags.DEFINE_string("output", None, "New directory to write.")
     flags.DEFINE_bool(
         "lower_case", None, "Whether the vocabulary is uncased; unset: as the input says."
     )
@@ -999,7 +1005,7 @@ def convert_options() -> ConvertOptions:
 @group
 def runtime_flags() -> None:
     """The process:"""
-    flags.DEFINE_integer("num_threads", 0, "TensorFlow's threads; 0: one a core.")
+    flags.DEFINE_integer("num_threads", 0, "TensorFlow's threads; 0: one per core.")
     flags.DEFINE_bool("verbose", False, "Show what TensorFlow prints.")
 
 
@@ -1012,14 +1018,14 @@ def output_dir() -> Path:
 
 
 def as_flagfile() -> str:
-    """The flags that were given, one a line, to be given again as --flagfile.
+    """The flags that were given, one per line, for use as a --flagfile.
 
     Flagfiles among them are spelled out: one may be the very file this is written to.
     UserError for a value that such a file cannot hold.
     """
     lines = []
     for name in sorted(FLAGS):
-        # To go on under other settings is allowed once, not from then on.
+        # Resuming under other settings is allowed once, not from then on.
         if not FLAGS[name].present or name == "allow_drift":
             continue
         value = FLAGS[name].value
@@ -1034,7 +1040,7 @@ def as_flagfile() -> str:
 
 
 def _path(name: str) -> Path | None:
-    """Where a flag points to; UserError where nothing could be."""
+    """The path a flag gives, or None; UserError if nothing could be there."""
     return _expanded(name, str(FLAGS[name].value)) if FLAGS[name].value else None
 
 
@@ -1044,7 +1050,7 @@ def _expanded(name: str, value: str) -> Path:
         path = path.expanduser()
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        pass  # to be made, or missed by who needs it
+        pass  # to be made, or missed by whoever needs it
     except (OSError, ValueError, RuntimeError) as error:  # too long, NUL, no such user
         problem = getattr(error, "strerror", None) or error
         raise UserError(

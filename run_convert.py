@@ -1,4 +1,4 @@
-"""Brings BERT weights in, and takes them out.
+"""Imports BERT weights, and exports them.
 
   python run_convert.py --from=huggingface --to=run \\
       --input=bert-base-uncased --output=runs/bert

@@ -6,8 +6,8 @@
 
 A classifier answers with label names and probabilities, a regressor with a number, a
 pretrained model with the best words for each [MASK], and all with sentence vectors.
-TensorFlow and tensorflow-text load it, and TensorFlow Serving, without this project's code.
-The directory is written whole or not at all.
+TensorFlow with tensorflow-text loads it, as does TensorFlow Serving, without this project's
+code. The directory is written whole or not at all.
 """
 
 from pathlib import Path
@@ -26,8 +26,8 @@ def main() -> None:
     run = read_trained_run(checkpoint)
     if run.task not in (None, "classification", "regression"):
         raise UserError(
-            f"{checkpoint}: was fine-tuned for {run.task}, and what is exported classifies "
-            "texts, gives numbers for them, fills in masks or makes vectors"
+            f"{checkpoint}: was fine-tuned for {run.task}; only runs that classify texts, give "
+            "numbers for them, fill in masks or make vectors can be exported"
         )
     length = run.sequence_length(flags.FLAGS.max_seq_length)
     reading = flags.reading_options(length, run.truncation)
@@ -86,7 +86,7 @@ def build(run: Any, vocabulary: Any, reading: Any, top_k: int) -> tuple[Any, Any
 
 
 def warmup_texts(vocabulary: Any, max_seq_length: int) -> list[str]:
-    """A short text and one of full length, of a word in the vocabulary, with a [MASK]."""
+    """A short text and one of full length, each of one vocabulary word and a [MASK]."""
     ids = vocabulary.ordinary_ids
     words = [vocabulary.tokens[i] for i in ids if not vocabulary.is_continuation[i]]
     word = words[-1] if words else vocabulary.tokens[ids[-1]]

@@ -10,8 +10,8 @@
   python run_finetune.py --init_checkpoint=runs/pretrain --output_dir=runs/imdb \\
       --dataset=imdb_reviews --num_seeds=3
 
-Architecture and vocabulary come from the pretrained run. The weights of the best evaluation on
-the dev split are kept, and scored once on the test file. The same command again goes on.
+Architecture and vocabulary come from the pretrained run. The weights with the best evaluation
+on the dev split are kept, and scored once on the test file. The same command resumes a run.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def main() -> None:
     from loops import peers, run_directory, startup
 
     paths = [output_dir / f"seed-{flags.FLAGS.seed + i}" for i in range(num_seeds)]
-    # One seed of a run begun with several goes on where that one is.
+    # One seed of a run begun with several resumes in that seed's directory.
     paths = [output_dir] if num_seeds == 1 and not paths[0].exists() else paths
     config = flags.finetuning_config(
         run_directory.read_run_config(start), run_directory.trained_pooling(start), task.pools
@@ -102,7 +102,7 @@ def read_data(
     dev_share: float,
     start_devices: Callable[[], Replicas],
 ) -> tuple[LabelledExamples, Replicas]:
-    """The labelled texts, and TensorFlow started once no mistake can be in the way."""
+    """The labelled texts, and TensorFlow, started only after mistakes have been looked for."""
     from pipelines.datasets import find_labelled
     from pipelines.labelled import files_of_dataset, read_labelled
     from pipelines.prepared import write_source
@@ -170,7 +170,7 @@ def finetune(
 def model_and_source(
     config: BertConfig, start: Path, labels: Sequence[str], seed: int
 ) -> tuple[Any, dict[str, Any]]:
-    """The model, and what is recorded of where its weights are from."""
+    """The model, and what to record about where its weights come from."""
     from bert_core import models
     from loops.finetuning import same_outputs
     from loops.warm_start import load_run
@@ -193,7 +193,7 @@ def plan(
     seed: int,
     replicas: Replicas,
 ) -> Plan:
-    """The model, its batches, and what is recorded of them."""
+    """The model, its batches, and what to record about them."""
     from bert_core.schedule import finetuning_peak
     from loops.plan import Plan
     from loops.portable import model_files
@@ -241,7 +241,7 @@ def plan(
 def questions(
     session: Session, task: Task, split: Split, vocabulary: Vocabulary, seed: int
 ) -> Questions:
-    """A split as batches to be scored, of as many rows as fit in training."""
+    """A split as batches to score, with as many rows as fit in training."""
     from loops.finetuning import Questions
     from pipelines.classification_batches import answer_order, evaluation_batches
 
@@ -256,7 +256,7 @@ def questions(
 def report(
     session: Session, scorer: Scorer, vocabulary: Vocabulary, data: LabelledData, seed: int
 ) -> dict[str, float]:
-    """Scores the best weights on the test file (dev without one) and writes it all down."""
+    """Scores the best weights on the test file (dev without one) and writes the results."""
     from loops import pictures
     from loops.metrics_log import read_metrics
 

@@ -1,12 +1,12 @@
-"""Looks inside a trained run: one page for a browser, complete in itself.
+"""Looks inside a trained run: one self-contained page for a browser.
 
   python run_inspect.py --checkpoint=runs/pretrain --output=report.html
   python run_inspect.py --checkpoint=runs/pretrain --output=report.html \\
       --text="a film of great beauty" --text="a [MASK] film"
 
 Curves, masked words coloured by how sure the model is, nearest neighbours, attention
-maps, what the corpus was; of a fine-tuned run its answers against the truth. Without
---text it is shown on a few texts of the dev split, which the run has kept.
+maps, what the corpus was; for a fine-tuned run, its answers against the truth. Without
+--text, the model is shown on a few texts of the dev split, which the run has kept.
 """
 
 from typing import Any
@@ -70,7 +70,7 @@ def show_model(page: Any, run: Any, vocabulary: Any, texts: tuple[str, ...]) -> 
     ids = [cut(marked_ids(text, tokenizer), longest) for text in texts]
     for text, of_text in zip(texts, ids, strict=True):
         if len(of_text) == 2:
-            raise UserError(f"{text!r}: has no word in it; give --text another")
+            raise UserError(f"{text!r}: has no word in it; give another --text")
     if run.fills_masks:
         model: Any = loaded(MaskedLanguageModel(run.config), run.path)
         report.fillings(page, [words_with_odds(model, of_text, vocabulary) for of_text in ids])
@@ -85,14 +85,14 @@ def show_model(page: Any, run: Any, vocabulary: Any, texts: tuple[str, ...]) -> 
 
 
 def cut(ids: Any, longest: int) -> Any:
-    """`[CLS] text [SEP]` with at most so many tokens, [S] int32."""
+    """`[CLS] text [SEP]` cut to at most `longest` tokens, [S] int32."""
     import numpy as np
 
     return ids if len(ids) <= longest else np.append(ids[: longest - 1], ids[-1])
 
 
 def words_with_odds(model: Any, ids: Any, vocabulary: Any) -> Any:
-    """A text's own gaps filled in; where it has none, each word hidden in turn."""
+    """A text's own gaps filled in; if it has none, each word hidden in turn."""
     from loops.inspection import fill_in, read_in_turn
     from pipelines.masked_text import masked_in_turn, with_gaps
 

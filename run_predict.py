@@ -12,8 +12,8 @@
       --input=reviews.txt --output=vectors.npy
 
 Prints the best words for each [MASK], the classes of each text with probabilities, a number
-for each, or a tag for each word, whatever the run was trained to say.
-Of a file, everything is written in its order, whole or not at all. Texts are cut to the
+for each, or a tag for each word, depending on what the run was trained for.
+The answers to a file are written in its order, whole or not at all. Texts are cut to the
 length the run was trained on.
 """
 
@@ -72,7 +72,7 @@ def main() -> None:
 def fill_masks(
     run: TrainedRun, vocabulary: Vocabulary, options: PredictOptions, longest: int
 ) -> None:
-    """Prints each sentence, and the best words for each [MASK] of it."""
+    """Prints each sentence, and the best words for each [MASK] in it."""
     from bert_core.models import MaskedLanguageModel
     from loops.inspection import best_words
     from loops.warm_start import loaded
@@ -98,7 +98,7 @@ def work_through(
     columns: ExamplesOptions,
     examples: Sequence[Example],
 ) -> None:
-    """Writes what the run says of a whole file."""
+    """Writes what the run says about a whole file."""
     from bert_core import scores
     from loops import prediction_files
     from loops.predict import predict_all
@@ -107,7 +107,7 @@ def work_through(
     from pipelines.tokenizer import Tokenizer
     from pipelines.unlabelled import text_columns
 
-    assert options.output  # --input does not go without it
+    assert options.output  # --input requires it
     print(f"{options.input}: {len(examples):,} texts", flush=True)
     if options.action == "tag":
         return tag_file(run, vocabulary, options, reading, examples)
@@ -163,7 +163,7 @@ def answer_lines(
     options: PredictOptions,
     reading: ClassificationOptions,
 ) -> None:
-    """Prints what the run says of texts one by one: arguments, or lines of standard input."""
+    """Prints what the run says about texts, one by one: arguments, or lines of stdin."""
     from loops.evaluate import Predictor
     from pipelines.tokenizer import Tokenizer
 
@@ -250,7 +250,7 @@ def function_of(run: TrainedRun, action: str) -> Callable[[Any], Any]:
 
 
 def warn(line: str | None) -> None:
-    """A line for the person, kept out of the answers."""
+    """Prints a line for the person on stderr, apart from the answers."""
     if line:
         with contextlib.suppress(OSError):  # a terminal that is gone
             print(line, file=sys.stderr, flush=True)

@@ -10,9 +10,8 @@ package; it needs no network. Any other name is a text dataset of TensorFlow Dat
 
 --data_dir then holds corpus/*.txt (one document per line, never from the test split) and, if
 the dataset has labels, train.jsonl, test.jsonl, labels.txt and unlabelled.txt, the texts of
-the corpus that have none.
-It is whole or absent.
-Your own text needs no preparing: give its folder to run_pretrain.py.
+the corpus that have none. It is written whole or not at all.
+Your own text needs no preparation: give its folder to run_pretrain.py.
 """
 
 import shlex
@@ -30,7 +29,7 @@ def main() -> None:
     from pipelines.prepared import describe, write_source
 
     source = find_dataset(options)
-    if options.dataset != EMBEDDED:  # which does without TensorFlow
+    if options.dataset != EMBEDDED:  # which needs no TensorFlow
         startup.start_tensorflow(RuntimeOptions())
     record = write_source(source, options.data_dir, options.overwrite)
     print("\n".join(describe(record, options.data_dir)))

@@ -1,4 +1,4 @@
-"""Prepares a corpus past one machine's patience, as an Apache Beam pipeline.
+"""Prepares a corpus that would take one machine too long, as an Apache Beam pipeline.
 
   python run_prepare_beam.py --corpus_dir=my_texts -- --direct_num_workers=0 \\
       --direct_running_mode=multi_processing
@@ -7,7 +7,7 @@
       --temp_location=gs://bucket/tmp --sdk_container_image=IMAGE
 
 Makes the vocabulary and the token store of `run_pretrain.py --prepare_only`, byte for byte,
-in the same place of --cache_dir. What stands behind `--` are Beam's options. Apache
+in the same place in --cache_dir. What follows `--` are Beam's options. Apache
 Beam is in .venv-beam (`make beam`); docs/scaling.md shows Flink, Spark and Dataflow.
 """
 
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def check_options(arguments: list[str]) -> None:
-    """UserError for an option that Beam does not know, or where there is no Beam."""
+    """UserError for an option that Beam does not know, or if Beam is not installed."""
     logging.disable(logging.WARNING)  # of parts of Beam that are not needed
     held = io.StringIO()
     try:
@@ -68,13 +68,13 @@ def check_options(arguments: list[str]) -> None:
         ) from None
     except ValueError as error:
         raise UserError(f"--runner: {error}") from None
-    except SystemExit:  # argparse has printed its usage, and in the last line what is wrong
+    except SystemExit:  # argparse has printed its usage; the last line says what is wrong
         last = held.getvalue().strip().splitlines()[-1]
         raise UserError(f"Beam's options: {last.partition('error: ')[2]}") from None
     finally:
         logging.disable(logging.NOTSET)
     for name in sorted(unknown):
-        raise UserError(f"--{name}: is not an option of Apache Beam's")
+        raise UserError(f"--{name}: is not an option of Apache Beam")
 
 
 if __name__ == "__main__":

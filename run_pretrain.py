@@ -7,7 +7,7 @@
       --init_checkpoint=runs/pretrain --seq_length=512 --batch_size=8
   python run_pretrain.py --flagfile=runs/pretrain/flags.txt
 
-The same command again goes on where a stopped run was; tensorboard --logdir=runs shows it.
+The same command resumes a stopped run; tensorboard --logdir=runs shows it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ CHARTED = "unigram_entropy"  # a flat line in the chart of the loss
 
 
 def say(text: str, end: str = "\n") -> None:
-    """Prints; raises Stopped after a signal, so that what says something can be stopped."""
+    """Prints; raises Stopped after a signal, so that work which prints can be stopped."""
     print(text, end=end, flush=True)
     stopping.check()
 
@@ -79,7 +79,7 @@ def main() -> None:
 
 
 def vocabulary_of(start: Path, options: StoreOptions) -> StoreOptions:
-    """`options` with the vocabulary of a run that can be gone on from."""
+    """`options` with the vocabulary of `start`; UserError if it is not a usable run."""
     from loops import run_directory
     from pipelines.vocabulary import read_vocabulary
 
@@ -92,7 +92,7 @@ def vocabulary_of(start: Path, options: StoreOptions) -> StoreOptions:
 
 
 def outlook(prepared: PreparedCorpus, mlm: MlmOptions, start: Path | None) -> str:
-    """How long training as the flags say would be."""
+    """How long training with these flags would take."""
     from loops.estimate import estimate
     from loops.run_directory import read_run_config
     from pipelines.mlm_batches import num_windows, steps_per_epoch
@@ -122,7 +122,7 @@ def pretrain(
     from loops.session import open_session
     from loops.train_loop import train
 
-    # First, so that nothing is written if it cannot be.
+    # First, so that nothing is written if this fails.
     planned = plan(prepared, mlm, start, replicas)
     if not replicas.team.is_chief:
         return follow(planned)
@@ -137,7 +137,7 @@ def pretrain(
 def model_and_source(
     vocabulary: Vocabulary, mlm: MlmOptions, start: Path | None
 ) -> tuple[MaskedLanguageModel, dict[str, Any]]:
-    """The model, new or with the weights of `start`, and what is recorded of these."""
+    """The model, new or with the weights of `start`, and what to record about them."""
     from bert_core.models import MaskedLanguageModel
     from loops.run_directory import read_record, read_run_config
     from loops.warm_start import load_run
@@ -162,19 +162,19 @@ def model_and_source(
 
 
 def begin_words(model: MaskedLanguageModel, prepared: PreparedCorpus, seed: int) -> None:
-    """Adds to the random values of embeddings what the corpus says; shows how long it took."""
+    """Adds what is counted in the corpus to the random embeddings; shows how long it took."""
     from pipelines.word_init import begin_as_counted
 
     started = time.monotonic()
     stream, sep_id = prepared.store.split("train"), prepared.vocabulary.sep_id
     begin_as_counted(model.encoder.embeddings, stream, sep_id, seed)
-    say(f"word embeddings begin as co-occurrence says ({time.monotonic() - started:.0f} s)")
+    say(f"word embeddings begin from co-occurrence counts ({time.monotonic() - started:.0f} s)")
 
 
 def plan(
     prepared: PreparedCorpus, mlm: MlmOptions, start: Path | None, replicas: Replicas
 ) -> Plan:
-    """The model, its batches, and what is recorded of them."""
+    """The model, its batches, and what to record about them."""
     from bert_core.schedule import pretraining_peak
     from loops.plan import Plan
     from loops.portable import model_files

@@ -3,13 +3,13 @@
   python run_recipe.py --flagfile=configs/demo.flags --output_dir=demo
   python run_recipe.py --flagfile=configs/imdb_1h.flags --output_dir=runs/imdb_1h
 
-Runs the programs as a person would, and shows each command. With --student, the dataset's
-texts without labels get those that the fine-tuned model guesses (with --second_opinion, it
-and NB-SVM together, and with --num_teachers several of it), and the pretrained one is
-fine-tuned anew on all. With --minutes, raw text to the first model that is scored takes about
-so long on any machine: pretraining gets what preparing the data, --finetune_minutes and
---student_minutes leave. All is done from random weights as well. The same command again goes
-on where it was stopped.
+Runs the programs as a person would, and shows each command. With --student, the fine-tuned
+model (with --num_teachers, several) guesses labels for the dataset's unlabelled texts (with
+--second_opinion, together with NB-SVM), and the pretrained one is fine-tuned anew on all.
+With --minutes, going from raw text to the first model that is scored takes about that long
+on any machine: pretraining gets what preparing the data, --finetune_minutes and
+--student_minutes leave. Fine-tuning is done from random weights as well. The same command
+resumes a stopped recipe.
 """
 
 import contextlib
@@ -36,7 +36,7 @@ def main() -> None:
     options, output_dir = flags.recipe_options(), flags.output_dir()
     check_output_dir(output_dir)
     data, pretrained = output_dir / "data", output_dir / "runs" / "pretrain"
-    if not data.exists():  # what is there, run_prepare.py judges first
+    if not data.exists():  # existing data is checked by run_prepare.py first
         check_finetuning(options, data, pretrained)
     run("run_prepare.py", *flags.given_dataset_flags(), f"--data_dir={data}")
     check_data(options, data)
@@ -54,7 +54,7 @@ def main() -> None:
             gone = (time.monotonic() - started) / 60
             minutes = round(options.budget.pretraining_minutes(gone), 2)
         else:
-            print(f"pretraining keeps the {minutes:g} minutes that it was begun with")
+            print(f"pretraining keeps the {minutes:g} minutes that it began with")
         pretrain.append(f"--max_minutes={minutes}")
     run(*pretrain, f"--output_dir={pretrained}")
     finetuned = classifiers(options, data, pretrained, "finetune")
@@ -71,7 +71,7 @@ def main() -> None:
 def classifiers(
     options: RecipeOptions, data: Path, pretrained: Path, name: str, *start: str
 ) -> list[Path]:
-    """Fine-tunes, and with --student anew, on what the first run guesses as well.
+    """Fine-tunes, and with --student again, also on what the first run guesses.
 
     Both start from the pretrained weights, or as `start` says. Returns their directories.
     """
@@ -94,7 +94,7 @@ def classifiers(
             if gone > budget.student_minutes - LEAST_MINUTES:
                 print(
                     f"warning: guessing took {gone:.1f} of --student_minutes="
-                    f"{budget.student_minutes}; the student takes a few steps only, give more"
+                    f"{budget.student_minutes}; the student takes only a few steps; give more"
                 )
         classify.append(f"--max_minutes={minutes}")
     run(*classify, *start, f"--output_dir={student}")
@@ -102,7 +102,7 @@ def classifiers(
 
 
 def check_data(options: RecipeOptions, data: Path) -> None:
-    """UserError for a dataset that has not what the recipe needs."""
+    """UserError for a dataset that lacks what the recipe needs."""
     for needed in ("train.jsonl", "test.jsonl"):
         if not (data / needed).exists():
             raise UserError(
@@ -112,11 +112,11 @@ def check_data(options: RecipeOptions, data: Path) -> None:
         raise UserError("--student: the dataset has no texts without labels; leave it out")
     labels = (data / "labels.txt").read_text(encoding="utf-8").splitlines()
     if options.second_opinion and len(labels) != 2:
-        raise UserError(f"--second_opinion: is for two labels, the dataset has {len(labels)}")
+        raise UserError(f"--second_opinion: needs two labels, the dataset has {len(labels)}")
 
 
 def classify_command(data: Path, pretrained: Path, told: Sequence[str]) -> list[str]:
-    """The program that fine-tunes, on which files, and what else it is told."""
+    """The command that fine-tunes: the program, its files, and what else it is told."""
     dev = data / "validation.jsonl"
     return [
         "run_finetune.py",
@@ -131,12 +131,12 @@ def classify_command(data: Path, pretrained: Path, told: Sequence[str]) -> list[
 def guessed_labels(
     options: RecipeOptions, data: Path, finetuned: Path, told: Sequence[str]
 ) -> Path:
-    """The file of what its runs guess, perhaps with NB-SVM; what is there is not made anew.
+    """The file of what these runs guess, perhaps with NB-SVM; kept if it is there already.
 
     told: the flags that those runs were fine-tuned with.
     """
     teachers = runs_of(finetuned)[: options.num_teachers]
-    guesses = [x / "guessed.jsonl" for x in teachers]  # to go where they go
+    guesses = [x / "guessed.jsonl" for x in teachers]  # in their own directories
     for teacher, guessed in zip(teachers, guesses, strict=True):
         if not guessed.exists():
             texts = (f"--input={data / 'unlabelled.txt'}", f"--output={guessed}")
@@ -159,7 +159,7 @@ def guessed_labels(
 
 
 def check_output_dir(path: Path) -> None:
-    """UserError unless the recipe can be made in `path`, or was begun there."""
+    """UserError unless the recipe can run in `path`, or was begun there."""
     from loops.files import check_name, check_writable
 
     check_name(path, "--output_dir=")
@@ -167,8 +167,8 @@ def check_output_dir(path: Path) -> None:
         raise UserError(f"--output_dir={path}: is a file; name a directory")
     check_writable(path, "--output_dir")
     for entry in sorted(path.iterdir()) if path.exists() else ():
-        # What is half-written stands beside its place, under its name and something more.
-        # A file manager has left what begins with a dot.
+        # What is half-written stands next to its place, under its name and a suffix.
+        # Names that begin with a dot are a file manager's.
         if not entry.name.startswith(".") and (
             entry.name.partition(".")[0] not in PARTS or not entry.is_dir()
         ):
@@ -212,9 +212,9 @@ def beside(program: str) -> Path:
 
 
 def run(program: str, *arguments: str) -> None:
-    """Runs a program beside this one, shown as it would be typed.
+    """Runs a program that lies next to this one, after printing the command.
 
-    A signal goes on to it, and it is waited for: it has something to save.
+    Passes a signal on and waits: the program has something to save.
     """
     print("\n$ " + shlex.join(["python", program, *arguments]), flush=True)
     with (
@@ -225,12 +225,12 @@ def run(program: str, *arguments: str) -> None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(SECONDS)
         if stopping.requested():
-            # Of a Ctrl-C it knows; a second one would end it at once, and this does not.
+            # It has seen a Ctrl-C; a second one would end it at once, SIGTERM does not.
             child.send_signal(signal.SIGTERM)
     stopping.check()
     if child.returncode < 0:
         out_of_memory = child.returncode == -signal.SIGKILL
-        reason = ", as a machine out of memory ends one" if out_of_memory else ""
+        reason = ", as happens when memory runs out" if out_of_memory else ""
         raise RunError(
             f"{program} was ended by signal {-child.returncode}{reason}; the same command "
             "goes on"

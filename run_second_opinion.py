@@ -1,4 +1,4 @@
-"""Guessed labels, guessed again by two: fine-tuned runs, and NB-SVM on words and bigrams.
+"""Combines labels guessed by fine-tuned runs with those of NB-SVM on words and bigrams.
 
   python run_predict.py --checkpoint=runs/classify --classify \\
       --input=more.txt --output=guessed.jsonl
@@ -7,7 +7,7 @@
   python run_finetune.py --init_checkpoint=runs/pretrain --output_dir=runs/student \\
       --train_file=train.jsonl --guessed_file=agreed.jsonl
 
-Of several runs, with --guessed_file given as often, the mean is heard. NB-SVM is trained on
+With several runs, one --guessed_file each, their mean counts. NB-SVM is trained on
 the labelled texts that run_finetune.py trains on, not on those that it sets aside. Two labels
 only. Needs no TensorFlow, and about a minute for 12,000 labelled reviews and 50,000 others.
 """

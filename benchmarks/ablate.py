@@ -1,4 +1,4 @@
-"""What each part of the recipe is worth: short trainings that differ in one thing.
+"""What each part of the recipe is worth: short training runs that differ in one thing.
 
   python run_prepare.py --dataset=imdb_reviews --data_dir=data/imdb
   python benchmarks/ablate.py --data_dir=data/imdb --output_dir=runs/ablate --minutes=10
@@ -6,12 +6,11 @@
   python benchmarks/ablate.py --data_dir=data/imdb --output_dir=runs/ablate --finetune_epochs=1
 
 Every row trains for the same minutes, and ends with its dev loss in bits per character of
-the text, so that vocabularies compare. With --finetune_epochs each is also fine-tuned on a
-part of the labelled reviews, and its accuracy is that on reviews of other films
+the text, so that vocabularies can be compared. With --finetune_epochs each is also fine-tuned
+on a part of the labelled reviews, and its accuracy is that on reviews of other films
 (film_split.py); the test reviews are not read. Rows of fine-tuning start from the recipe's
-pretraining. The same command again goes on where it was stopped, and what is done is not done
-again. The table is printed, and written to OUTPUT_DIR/table.md; docs/recipe.md tells what was
-learned from it.
+pretraining. The same command resumes after a stop, and does not repeat what is done. The table
+is printed, and written to OUTPUT_DIR/table.md; docs/recipe.md says what was learned from it.
 """
 
 import json
@@ -88,9 +87,9 @@ def benchmark_flags() -> None:
     """What to run:"""
     absl_flags.DEFINE_string("data_dir", None, "What run_prepare.py has written.")
     absl_flags.DEFINE_string("output_dir", None, "Runs and table; what is done is kept.")
-    absl_flags.DEFINE_float("minutes", 10.0, "Of pretraining, for each row.")
-    absl_flags.DEFINE_float("finetune_epochs", 0.0, "Then fine-tune for so long; 0: do not.")
-    absl_flags.DEFINE_integer("num_threads", 0, "Of TensorFlow; 0: one a core.")
+    absl_flags.DEFINE_float("minutes", 10.0, "Minutes of pretraining for each row.")
+    absl_flags.DEFINE_float("finetune_epochs", 0.0, "Then fine-tune for this many; 0: do not.")
+    absl_flags.DEFINE_integer("num_threads", 0, "Of TensorFlow; 0: one per core.")
     absl_flags.DEFINE_integer("seed", 0, "Of all runs.")
     absl_flags.DEFINE_list("only", [], "Words; rows whose name has one. Unset: all.")
 
@@ -128,7 +127,7 @@ def main() -> None:
 
 
 def slug(name: str) -> str:
-    """A row's name as that of a directory."""
+    """A row's name as a directory name."""
     return "".join(c if c.isalnum() else "_" for c in name)
 
 
@@ -177,7 +176,7 @@ def recipe(program: str) -> dict[str, str]:
 
 
 def call(program: str, arguments: dict[str, Any]) -> None:
-    """Runs a program of the project; its output goes to a file beside its run."""
+    """Runs a program of the project; its output goes to a file next to its run."""
     values = flags.FLAGS
     arguments |= {"num_threads": values.num_threads, "seed": values.seed}
     log = Path(arguments["output_dir"]).with_suffix(".log")
@@ -208,7 +207,7 @@ def pretraining_figures(run_directory: Path) -> dict[str, float]:
 
 
 def table(results: dict[str, dict[str, float]]) -> str:
-    """Markdown: a row an experiment, a column a figure."""
+    """Markdown: a row per experiment, a column per figure."""
     columns = list(next(iter(results.values())))
     lines = [
         "| | " + " | ".join(columns) + " |",

@@ -4,7 +4,7 @@
       --test_file=data/imdb/test.jsonl
 
 The regularisation of NB-SVM (pipelines/nb_svm.py) is chosen on the dev split that
-run_finetune.py would choose on; then it is trained on all. Two classes alone.
+run_finetune.py would choose on; then it is trained on all. Two classes only.
 """
 
 import sys
@@ -57,7 +57,7 @@ def main() -> None:
 def accuracy(
     train: Sequence[Example], test: Sequence[Example], labels: tuple[str, str], strength: float
 ) -> float:
-    """Of NB-SVM trained on the one and tested on the other."""
+    """Accuracy of NB-SVM trained on `train` and tested on `test`."""
     model = NbSvm(train, labels, strength)
     return float(np.mean((model.margins(test) > 0) == (model.signs(test) > 0)))
 

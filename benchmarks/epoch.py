@@ -1,20 +1,20 @@
-"""Pretraining from end to end on real text, beside keras-hub and transformers.
+"""Pretraining from end to end on real text, compared with keras-hub and transformers.
 
   python run_prepare.py --dataset=imdb_reviews --data_dir=data/imdb
   python benchmarks/epoch.py --corpus_dir=data/imdb/corpus
 
-Counts useful tokens a second: of the text, neither padding nor [CLS] nor [SEP]. The
+Counts useful tokens per second: those of the text, not padding, [CLS] or [SEP]. The
 project reads its token store, packs, masks, logs and saves as run_pretrain.py does. The
 peers are fed as usual: one document per row, cut or padded to --seq_length, masked anew each
-time by their own layer or collator, from token ids that lie ready, no log, no checkpoint.
+time by their own layer or collator, from ready token ids, with no log and no checkpoint.
 Packed rows need not be as long as a document: the project's have --packed_length tokens,
-and there are as many more of them as make the same tokens per step.
+and there are so many more of them that a step has the same number of tokens.
 L2 H128, the project's vocabulary for all; in turns, see peers.py.
 
-Then what the loop costs beside its step: its seconds over those of as many steps on a
+Then what the loop costs on top of its steps: its seconds beyond those of as many steps on a
 ready batch, half of them before and half after; and by parts, which are less noisy. A
-turn ends with a checkpoint and an evaluation; the latter counts on its own line alone,
-and what a run does once, as opening its files, not at all.
+turn ends with a checkpoint and an evaluation; the latter counts only on its own line,
+and what a run does once, such as opening its files, not at all.
 """
 
 import dataclasses
@@ -55,7 +55,7 @@ def benchmark_flags() -> None:
 
 
 def main() -> None:
-    flags.corpus_options()  # a mistake shows before any work
+    flags.corpus_options()  # so that a mistake shows before any work
     values = flags.FLAGS
     if values.batch_size * values.seq_length % values.packed_length:
         raise UserError(
@@ -85,7 +85,7 @@ def main() -> None:
 
 
 def job_of(directory: Path) -> dict[str, Any]:
-    """What every contestant is told. The project's own makes the reviews of the others."""
+    """What every contestant is told. The project's own writes the reviews for the others."""
     values, run = flags.FLAGS, directory / "run"
     return {
         "arguments": [
@@ -131,7 +131,7 @@ def table(contestants: list[Contestant]) -> list[str]:
 
 
 def overhead(ours: Contestant) -> list[str]:
-    """What the loop costs beside its bare steps, as a whole and by parts."""
+    """What the loop costs on top of its bare steps, as a whole and by parts."""
     steps = flags.FLAGS.steps
     parts = {
         "log lines": lambda x: x["logging"],

@@ -1,15 +1,15 @@
-"""A dev split of IMDb whose films are not those that are trained on.
+"""A dev split of IMDb whose films are not among those trained on.
 
   python benchmarks/film_split.py --train_file=data/imdb/train.jsonl --output_dir=data/films
 
 In IMDb the test reviews are of other films than the training reviews, while a dev split cut
-from these by chance shares their films, and is about two points too kind. Which film a review
-is of is not in the data. Two reviews are taken to be of one where they share two names; a
-name is a word that is hardly ever in small letters, and in no more than 40 reviews.
+from these at random shares their films, and is about two points too kind. The data does not
+say which film a review is of. Two reviews are taken to be of the same film if they share two
+names; a name is a word that is hardly ever in small letters, and in no more than 40 reviews.
 
-A quarter of the reviews are drawn, as many of each label: dev.jsonl. Others that seem to be of
-one of their films are left out, and the rest is train.jsonl. (Not all of a film's reviews are
-drawn, since those that name many people are longer than others.)
+A quarter of the reviews, equally many of each label, are drawn as dev.jsonl. Others that seem
+to be of one of their films are left out, and the rest is train.jsonl. (Not all of a film's
+reviews are drawn, since those that name many people are longer than others.)
 """
 
 import json
@@ -33,8 +33,8 @@ from pipelines.options import ExamplesOptions
 
 CAPITALISED = re.compile(r"\b[A-Z][a-z]+")
 SMALL = re.compile(r"\b[a-z]+\b")
-SMALL_SHARE = 0.05  # of a name's reviews: as many may have it in small letters
-MOST_REVIEWS = 40  # a name in more of them says little; no film has more than 30 reviews
+SMALL_SHARE = 0.05  # at most this share of a name's reviews has it in small letters
+MOST_REVIEWS = 40  # a name in more says little; no film has more than 30 reviews
 SAME_FILM = 2  # names
 DEV_SHARE = 0.25
 
@@ -69,7 +69,7 @@ def write_split(train_file: Path, directory: Path) -> None:
 
 
 def split(examples: Sequence[Example]) -> tuple[list[int], list[int]]:
-    """Places of the examples to train on and of those of other films, each in order."""
+    """Places of the examples to train on, and of those of other films, in order."""
     of_label = defaultdict(list)
     for index in np.random.default_rng(0).permutation(len(examples)).tolist():
         of_label[examples[index].label].append(index)

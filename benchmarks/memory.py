@@ -1,4 +1,4 @@
-"""What --recompute saves: the peak memory of a few training steps, a process each.
+"""What --recompute saves: the peak memory of a few training steps, each in its own process.
 
   python benchmarks/memory.py
 

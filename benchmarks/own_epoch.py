@@ -1,7 +1,7 @@
 """The project's pretraining loop, as a contestant of benchmarks/epoch.py.
 
 A turn is some steps of the loop as run_pretrain.py runs it, with log, checkpoints and
-an evaluation at the end; before and after it half as many bare steps, on a ready batch.
+an evaluation at the end; before and after it, half as many bare steps on a ready batch.
 """
 
 import dataclasses
@@ -50,7 +50,7 @@ def prepare(job: dict[str, Any]) -> Any:
     session = open_session(run, run_pretrain.plan(prepared, mlm, None, Replicas()))
     write_rows(prepared, job)
     stream = prepared.store.split("train")
-    # Of a window, [SEP] between documents is not text.
+    # In a window, the [SEP] between documents is not text.
     text_share = 1 - stream.statistics.documents / stream.num_tokens
     useful = mlm.batch_size * (mlm.seq_length - 2) * text_share
     evaluation = run_pretrain.Evaluation(session, prepared, mlm)
@@ -60,7 +60,7 @@ def prepare(job: dict[str, Any]) -> Any:
         loop = loop_seconds(session, evaluation, n)
         bare += bare_seconds(session, n - n // 2)
         return {
-            # Not those that a run spends once.
+            # Without those that a run spends once.
             "seconds": [loop["stepping"], loop["saving"], loop["logging"]],
             "useful_tokens": useful * n,
             "bare": bare,
@@ -118,7 +118,7 @@ def batch_seconds(session: Any, n: int) -> float:
 
 
 def bare_seconds(session: Any, n: int) -> float:
-    """Seconds of n steps on a ready batch, as many a host call as in the loop."""
+    """Seconds of n steps on a ready batch, as many per host call as in the loop."""
     import tensorflow as tf
 
     batch = next(iter(session.make_batches(0, 1)))
@@ -130,7 +130,7 @@ def bare_seconds(session: Any, n: int) -> float:
 
 
 def write_rows(prepared: Any, job: dict[str, Any]) -> None:
-    """The first reviews, a row each, as peers are fed: [CLS] text [SEP] [PAD] ..."""
+    """The first reviews, one per row, as peers are fed: [CLS] text [SEP] [PAD] ..."""
     import numpy as np
 
     vocabulary, stream = prepared.vocabulary, prepared.store.split("train")

@@ -65,7 +65,7 @@ def ready_batch(job: dict[str, Any]) -> tuple[Any, float]:
 
 
 def reviews(job: dict[str, Any]) -> tuple[Any, float]:
-    """The same of real text: rows shuffled and masked by keras-hub's own layer."""
+    """The same for real text: rows shuffled and masked by keras-hub's own layer."""
     import keras_hub
     import numpy as np
     import tensorflow as tf
@@ -97,7 +97,7 @@ def reviews(job: dict[str, Any]) -> tuple[Any, float]:
 
 
 def compiled_model(job: dict[str, Any]) -> Any:
-    """The model of the job's config, with the same optimiser as the project's."""
+    """The model of the job's config, with the same optimiser as the project."""
     import keras
     import keras_hub
 

@@ -44,7 +44,7 @@ def ready_batch(job: dict[str, Any]) -> tuple[Iterator[Any], float]:
 
 
 def reviews(job: dict[str, Any]) -> tuple[Iterator[Any], float]:
-    """The same of real text: padded and masked by transformers' own collator."""
+    """The same for real text: padded and masked by transformers' own collator."""
     import numpy as np
     from torch.utils.data import DataLoader
     from transformers import BertTokenizer, DataCollatorForLanguageModeling

@@ -1,7 +1,7 @@
 """Virtual environments of the programs this project is measured against.
 
-Made the first time, by pip, so that its settings count (PIP_INDEX_URL, pip.conf, ...):
-PyTorch for the CPU alone, which is smaller by gigabytes, is not on every index.
+Made on first use, by pip, so that its settings count (PIP_INDEX_URL, pip.conf, ...):
+PyTorch for the CPU only, which is smaller by gigabytes, is not on every index.
 """
 
 import os

@@ -1,18 +1,18 @@
-"""The project's training step beside those of keras-hub and transformers, in one sitting.
+"""The project's training step against those of keras-hub and transformers, in one sitting.
 
   python benchmarks/peers.py                         # shapes A, B and C of step.py
   python benchmarks/peers.py --shapes=A --dropout=0 --rounds=9 --only=hub,sdpa
   python benchmarks/peers.py --precision=bfloat16    # each in its own way
 
-Each is a process in a virtual environment of its own, made the first time. All get the
-same tokens, masked positions and threads, one precision, AdamW with weight decay, clipping of
-the global norm. They take turns, none works while another does, and a ratio compares
+Each is a process in a virtual environment of its own, made on first use. All get the same
+tokens, masked positions, threads and precision, AdamW with weight decay, and clipping of
+the global norm. They take turns, so none works while another does, and a ratio compares
 turns of the same round: medians of a turn's steps, then the median, lowest and highest
 of the rounds. Memory is the most each process ever held.
 
 Each peer has its quickest setting: keras-hub gathers the masked positions, works in `fit`
 without metrics and with TF_ENABLE_ONEDNN_OPTS=1; transformers has a fused AdamW. In 16
-bits they are as they offer it: Keras' mixed policy, PyTorch's autocast.
+bits each does what it offers: Keras' mixed policy, PyTorch's autocast.
 """
 
 import dataclasses
@@ -72,7 +72,7 @@ def benchmark_flags() -> None:
 def turn_flags() -> None:
     """How they take turns:"""
     absl_flags.DEFINE_integer("rounds", 9, "Turns of each.")
-    absl_flags.DEFINE_float("turn_seconds", 2.0, "Length of a turn, one step at least.")
+    absl_flags.DEFINE_float("turn_seconds", 2.0, "Length of a turn, at least one step.")
     directory = str(peer_venv.DEFAULT_DIRECTORY)
     absl_flags.DEFINE_string("venv_dir", directory, "Where the peers are installed.")
 
@@ -110,7 +110,7 @@ def python_of(requirements: str | None) -> Path:
 
 
 def job_of(letter: str, directory: Path) -> dict[str, Any]:
-    """What every contestant is told of a shape; the batch is left in the directory."""
+    """What every contestant is told about a shape; the batch is put in the directory."""
     import numpy as np
 
     shape, batch = SHAPES[letter], directory / "batch.npz"
@@ -133,7 +133,7 @@ def take_turns(contestants: list[Contestant]) -> None:
 
 
 def steps_per_turn(contestants: list[Contestant]) -> dict[str, int]:
-    """How many steps fill a turn of each, from one step."""
+    """How many steps fill a turn of each, judging by one step."""
     counts = {}
     for one in contestants:
         step = sum(one.turn(1)["seconds"])

@@ -1,15 +1,15 @@
-"""The speed of `run_predict.py --classify` beside that of transformers' pipeline.
+"""The speed of `run_predict.py --classify` against that of transformers' pipeline.
 
   python benchmarks/predict.py                     # 4,000 docstrings, L2 H128
   python benchmarks/predict.py --input=texts.jsonl --model=base --num_texts=200
 
 Both classify the same file with the same random weights, cut to the same length, on
-the same number of threads, and must come to the same probabilities. Counted is all
-from texts to results: tokens, batches, the model, and here also tracing it and writing
-the file; not counted is importing and loading. transformers gets its best of several
-batch sizes, in the file's order and with the longest texts first. The fastest of some
-runs counts, as other work on the machine only ever slows one down. transformers is
-installed into a virtual environment of its own the first time.
+the same number of threads, and must arrive at the same probabilities. Everything from
+texts to results counts: tokens, batches, the model, and here also tracing it and writing
+the file; importing and loading do not. transformers gets its best of several batch sizes,
+in the file's order and with the longest texts first. The fastest of several runs counts,
+as other work on the machine only ever slows one down. transformers is installed into a
+virtual environment of its own on first use.
 """
 
 import itertools
@@ -40,7 +40,7 @@ def benchmark_flags() -> None:
     """What to measure:"""
     absl_flags.DEFINE_string("input", None, "A .jsonl of texts; unset: docstrings.")
     absl_flags.DEFINE_string("model", "tiny", "Shape of the classifier.")
-    absl_flags.DEFINE_integer("num_texts", 4000, "The first so many of the file.")
+    absl_flags.DEFINE_integer("num_texts", 4000, "How many texts of the file to use.")
     absl_flags.DEFINE_integer("max_seq_length", 256, "Tokens a text is cut to.")
     absl_flags.DEFINE_integer("batch_size", 32, "Of run_predict.py.")
     absl_flags.DEFINE_integer("repeats", 3, "Timed runs of each; the fastest counts.")
@@ -146,9 +146,9 @@ def measure_peer(python: Path, here: Path, threads: int) -> Any:
 
 
 def check_same(ours: list[dict[str, float]], theirs: list[dict[str, float]]) -> None:
-    """Says how far the probabilities are apart; ends the program if many are far."""
+    """Says how far apart the probabilities are; ends the program if many are far apart."""
     apart = [abs(a["yes"] - b["yes"]) for a, b in zip(ours, theirs, strict=True)]
-    far = sum(x > CLOSE for x in apart)  # some texts are tokenised otherwise
+    far = sum(x > CLOSE for x in apart)  # some texts are tokenised differently
     print(f"probabilities differ by {statistics.median(apart):.1e}; {far} by over {CLOSE:g}")
     if far > len(apart) / 100:
         sys.exit("predict.py: the two do not compute the same; nothing is measured")

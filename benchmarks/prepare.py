@@ -3,10 +3,10 @@
   python benchmarks/prepare.py --corpus_dir=data/imdb/corpus
   python benchmarks/prepare.py --synthetic_gb=2
 
-Runs `run_pretrain.py --prepare_only` with an empty cache: read and checked, TensorFlow
-imported, vocabulary learned, tokenised, written. Seconds are of the whole process. Memory
-is the highest sum over the process and its children of what they hold in memory, a page
-that they share counted once in all (Linux: Pss); cores used are CPU seconds a second.
+Runs `run_pretrain.py --prepare_only` with an empty cache: reads and checks the text, imports
+TensorFlow, learns the vocabulary, tokenises, writes. Seconds are of the whole process. Memory
+is the highest sum of what the process and its children hold, with a page that they share
+counted once (Linux: Pss); cores used are CPU seconds per second.
 """
 
 import json
@@ -35,7 +35,7 @@ SECONDS_BETWEEN_LOOKS = 0.1
 def benchmark_flags() -> None:
     """What to prepare:"""
     absl_flags.DEFINE_string("corpus_dir", None, "A folder of text.")
-    absl_flags.DEFINE_float("synthetic_gb", None, "Or so many gigabytes of made-up text.")
+    absl_flags.DEFINE_float("synthetic_gb", None, "Or this many gigabytes of made-up text.")
     absl_flags.DEFINE_integer("vocab_size", 8192, "Word pieces to learn.")
     absl_flags.DEFINE_string("work_dir", None, "For what is made; unset: a temporary one.")
 
@@ -82,7 +82,7 @@ def measure(corpus: Path, cache: Path) -> str:
 
 
 class PeakMemory:
-    """Watches a process and all below it until they end; `peak` in bytes."""
+    """Watches a process and all its descendants until they end; `peak` in bytes."""
 
     def __init__(self, pid: int) -> None:
         self.peak = 0
@@ -95,7 +95,7 @@ class PeakMemory:
 
 
 def _tree(pid: int) -> list[int]:
-    """A process and its children's children."""
+    """A process and all its descendants."""
     try:
         threads = list(Path(f"/proc/{pid}/task").iterdir())
         children = [int(x) for t in threads for x in (t / "children").read_text().split()]
@@ -105,7 +105,7 @@ def _tree(pid: int) -> list[int]:
 
 
 def _held(pid: int) -> int:
-    """Bytes of memory, its share of shared pages."""
+    """Bytes of memory, with its share of shared pages."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:

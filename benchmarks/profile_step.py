@@ -1,4 +1,4 @@
-"""Where the milliseconds of a training step go, by TensorFlow's profiler.
+"""Where the milliseconds of a training step go, according to TensorFlow's profiler.
 
   python benchmarks/profile_step.py --shapes=AB
 
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def milliseconds(shape: str) -> collections.Counter[str]:
-    """Of a step, by kind of operation; WHOLE is the step."""
+    """Those of a step, by kind of operation; WHOLE is the step."""
     import tensorflow as tf
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 

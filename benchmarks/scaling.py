@@ -1,17 +1,17 @@
-"""Two processes of one core each, training together, beside one process of one core.
+"""Two processes of one core each, training together, against one process of one core.
 
   python benchmarks/scaling.py --corpus_dir=data/imdb/corpus
   python benchmarks/scaling.py --corpus_dir=data/imdb/corpus --model=small --batch_size=16
 
 Runs `run_pretrain.py`, alone and as the two workers of --distribution=multi_worker on this
-machine, each bound to a core (Linux), in turns. Two workers get the same batch, so half of
-it each, and then twice the batch, so as much as the one had. Efficiency is
+machine, each bound to a core (Linux), in turns. Two workers get the same batch, half of it
+each, and then twice the batch, each as much as the one process. Efficiency is
 
   same batch   seconds of a step alone / (2 x seconds of a step together)
   twice        seconds of a step alone / seconds of a step together
 
-A step's time is that between lines of metrics.jsonl, start and evaluation left out; what is
-added up between the processes each step is 4 bytes a parameter.
+A step's time is that between lines of metrics.jsonl, start and evaluation left out; at each
+step, 4 bytes per parameter are added up between the processes.
 """
 
 import json
@@ -56,7 +56,7 @@ def main() -> None:
     if options.steps < (WARM_UP + 2) * STEPS_A_WINDOW or options.rounds < 1:
         raise UserError("--steps: needs at least 20, and --rounds at least 1")
     if len(os.sched_getaffinity(0)) < 2:
-        raise UserError("there is one core, and two are compared")
+        raise UserError("there is only one core, and two are needed")
     batch = options.batch_size
     settings = {
         "1 process": (1, batch),
@@ -155,12 +155,12 @@ def watch(metrics: Path, process: subprocess.Popen) -> float:
 
 
 def last_step(metrics: Path) -> int:
-    """Of the training lines that are whole."""
+    """The last step among the training lines that are whole; 0 if there are none."""
     return max((x["step"] for x in read_metrics(metrics) if x["split"] == "train"), default=0)
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nothing listens to, nor to those 1000 above them (loops/cluster.py)."""
+    """Ports that nothing listens on, nor on those 1000 above them (loops/cluster.py)."""
     ports: list[int] = []
     for port in range(21_000 + os.getpid() % 5_000, 30_000):
         if _is_free(port) and _is_free(port + 1000):

@@ -75,7 +75,7 @@ def call(*words: str | Path) -> float:
 
 
 def first_step(run: Path, common: list[str]) -> float:
-    """Seconds from the command until metrics.jsonl tells of the first step."""
+    """Seconds from the command until metrics.jsonl has the first step."""
     arguments = [*common, f"--output_dir={run}", f"--model={flags.FLAGS.model}"]
     command = [sys.executable, str(ROOT / "run_pretrain.py"), *arguments, "--steps_per_loop=1"]
     started = time.perf_counter()

@@ -1,13 +1,13 @@
-"""The speed of a training step, beside what the machine's matrix products can do.
+"""The speed of a training step, against what the machine's matrix products can do.
 
   python benchmarks/step.py                 # shapes A, B and C
   python benchmarks/step.py --shapes=AB --dropout=0.1 --xla
   python benchmarks/step.py --precision=bfloat16
 
-A step is forward, backward, clipping and AdamW on a batch that lies ready, in float32
-but for the two sides of products with --precision.
-Useful work is that of the matrix products (bert_core/flops.py). The peak is the best of
-some square float32 products of 2048 in the same process, just before and just after.
+A step is forward, backward, clipping and AdamW on a ready batch, in float32 except for the
+factors of products with --precision. Useful work is that of the matrix products
+(bert_core/flops.py). The peak is the best of some square float32 products of 2048 in the same
+process, just before and just after.
 """
 
 import dataclasses
@@ -58,7 +58,7 @@ SHAPES = {
 def benchmark_flags() -> None:
     """What to measure:"""
     absl_flags.DEFINE_string("shapes", "ABC", "Letters of the shapes.")
-    absl_flags.DEFINE_integer("repeats", 15, "Timed steps a shape.")
+    absl_flags.DEFINE_integer("repeats", 15, "Timed steps per shape.")
     absl_flags.DEFINE_float("dropout", 0.0, "Dropout rate.")
     absl_flags.DEFINE_enum("precision", PRECISIONS[0], PRECISIONS, "Of matrix products.")
     absl_flags.DEFINE_bool("xla", False, "Compile the step with XLA.")

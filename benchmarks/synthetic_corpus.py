@@ -1,4 +1,4 @@
-"""Text of any size whose words are as unevenly frequent as those of a language.
+"""Text of any size whose word frequencies are as uneven as those of a language.
 
 The n-th commonest word is drawn in proportion to 1/n (Zipf), and spelled by a number of
 syllables that grows with n. Some words begin with a capital or end with a punctuation mark,
@@ -12,13 +12,13 @@ import numpy as np
 
 SYLLABLES = [c + v for c in "bcdfghklmnprstvwz" for v in ("a", "e", "i", "o", "u", "an", "er")]
 DIFFERENT_WORDS = 2_000_000
-WORDS_A_DOCUMENT = 230  # on average, as IMDb's reviews
+WORDS_A_DOCUMENT = 230  # on average, like IMDb's reviews
 DOCUMENTS_AT_ONCE = 2000
 FILE_BYTES = 64 * 2**20
 
 
 def write_corpus(directory: Path, size: int, seed: int = 0) -> None:
-    """Writes `size` bytes of documents, one a line, to DIR/00000.txt and so on."""
+    """Writes `size` bytes of documents, one per line, to DIR/00000.txt and so on."""
     directory.mkdir(parents=True)
     documents, written, number = synthetic_documents(seed), 0, 0
     while written < size:
@@ -30,7 +30,7 @@ def write_corpus(directory: Path, size: int, seed: int = 0) -> None:
 
 
 def synthetic_documents(seed: int = 0) -> Iterator[bytes]:
-    """Lines of text without an end, some thousands at a time."""
+    """Endless lines of text, some thousands at a time."""
     words = [spelled(rank) for rank in range(1, DIFFERENT_WORDS + 1)]
     chooser = np.random.default_rng(seed)
     while True:

@@ -1,4 +1,4 @@
-"""Processes that take turns, so that what one sitting compares ran under one sky.
+"""Processes that take turns, so that what is compared runs under the same conditions.
 
 The near side is a `Contestant`, the far side a small script that calls `serve`. They
 speak lines of JSON: first the job, answered by {}; then a number of steps, answered by
@@ -24,7 +24,7 @@ class Contestant:
 
     def __init__(self, name: str, command: list[str | Path]):
         self.name = name
-        self.answers: list[Answer] = []  # a turn each
+        self.answers: list[Answer] = []  # one per turn
         self._command = [str(word) for word in command]
 
     def start(self, job: dict[str, Any]) -> Answer:
@@ -37,7 +37,7 @@ class Contestant:
         return self._ask(job)
 
     def turn(self, steps: int) -> Answer:
-        """Has it run so many steps."""
+        """Has it run that many steps."""
         self.answers.append(self._ask(steps))
         return self.answers[-1]
 
@@ -60,7 +60,7 @@ class Contestant:
 def serve(prepare: Callable[[dict[str, Any]], Callable[[int], Answer]]) -> None:
     """Prepares the job, then answers each number of steps with what running them gave."""
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what libraries print is not for the other side
+    os.dup2(2, 1)  # what libraries print must not reach the other side
     run: Callable[[int], Answer] | None = None
     for line in sys.stdin:
         question = json.loads(line)
@@ -73,7 +73,7 @@ def serve(prepare: Callable[[dict[str, Any]], Callable[[int], Answer]]) -> None:
 
 
 def each_timed(step: Callable[[], Any]) -> Callable[[int], Answer]:
-    """From a step to a function that runs n of them and tells the seconds of each."""
+    """From a step to a function that runs n of them and returns the seconds of each."""
 
     def run(n: int) -> Answer:
         seconds = []

@@ -21,9 +21,9 @@ def direction(
     weight_decay: float,
     options: AdamWOptions,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """What the `count`-th update, the first being 1.0, subtracts at rate 1; new (m, v).
+    """What the `count`-th update (counted from 1.0) subtracts at rate 1, and new (m, v).
 
-    Skipped steps are counted, too: after some, moments are corrected for less than they lack.
+    Skipped steps count too, so after some of them the bias correction is too small.
     """
     m = options.beta1 * m + (1.0 - options.beta1) * gradient
     v = options.beta2 * v + (1.0 - options.beta2) * tf.square(gradient)
@@ -42,13 +42,13 @@ def adamw_update(
     weight_decay: float,
     options: AdamWOptions,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The rule: new (parameter, m, v) of the `count`-th update, the first being 1.0."""
+    """The rule: new (parameter, m, v) after the `count`-th update, counted from 1.0."""
     step, m, v = direction(parameter, gradient, m, v, count, weight_decay, options)
     return parameter - learning_rate * step, m, v
 
 
 class AdamW(tf.Module):
-    """The rule applied to variables, with its slots, their two moments."""
+    """The rule applied to variables; its slots hold their two moments."""
 
     rule = staticmethod(adamw_update)  # lamb.py has another
 
@@ -66,9 +66,9 @@ class AdamW(tf.Module):
         learning_rate: tf.Tensor,
         scale: tf.Tensor | float = 1.0,
     ) -> None:
-        """One update by scale * gradients; `step` (int64) counts the steps taken,
-        skipped ones too.
+        """One update by scale * gradients.
 
+        step: int64, the steps taken so far, skipped ones included.
         Biases and LayerNorm's gamma and beta, all of rank 1, are not decayed.
         """
 
@@ -84,7 +84,7 @@ class AdamW(tf.Module):
                 m.assign(new_m)
                 v.assign(new_v)
 
-        # One pass over memory and not fifteen: a tenth of a step of BERT-base.
+        # One pass over memory instead of fifteen saves a tenth of a step of BERT-base.
         compiled = tf.function(update, jit_compile=COMPILED, autograph=False)
         compiled(
             list(gradients),
@@ -94,14 +94,14 @@ class AdamW(tf.Module):
         )
 
     def reset(self) -> None:
-        """Back to the moments of step 0."""
+        """Sets all moments to 0, as at step 0."""
         for slot in [*self.m, *self.v]:
             slot.assign(tf.zeros_like(slot))
 
 
 def global_norm(gradients: Sequence[tf.Tensor]) -> tf.Tensor:
-    """The Euclidean norm of all gradients as one vector; they must be dense, since
-    repeated rows of an IndexedSlices would count apart."""
+    """The Euclidean norm of all gradients as one vector; they must be dense: repeated
+    rows of an IndexedSlices would be counted separately."""
     # l2_loss is sum(g^2) / 2 without an array of squares.
     return tf.sqrt(2.0 * tf.add_n([tf.nn.l2_loss(g) for g in gradients]))
 

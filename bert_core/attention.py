@@ -12,7 +12,7 @@ from bert_core.layers import Dense, Initializer, kept_by_dropout, scale_of_kept
 
 
 class SelfAttention(tf.Module):
-    """Positions read every visible position, N heads side by side."""
+    """Every position attends to every visible position, with N heads side by side."""
 
     compute_dtype = tf.float32  # of the products; see bert_core/compute.py
 
@@ -36,14 +36,14 @@ class SelfAttention(tf.Module):
     ) -> tf.Tensor:
         """[B * S, H] -> [B * S, H]; `bias` broadcasts to the scores [B, N, S, S].
 
-        readers: [B * Q, H], the rows of x that read, Q of each text, where not all do:
-        then the result is theirs alone, [B * Q, H], and the scores are [B, N, Q, S].
+        readers: [B * Q, H], the rows of x that attend, Q of each text; None for all. With
+        readers, the result is [B * Q, H], theirs alone, and the scores are [B, N, Q, S].
         """
         query, key, value = self._projected(x, batch_size, readers)
         shape = [*tf.unstack(tf.shape(query))[:3], tf.shape(key)[2]]
         kept = kept_by_dropout(shape, self._dropout_rate, seed)
         if kept is not None:
-            value *= scale_of_kept(self._dropout_rate)  # fewer numbers than probabilities
+            value *= scale_of_kept(self._dropout_rate)  # fewer numbers than the probabilities
         context = attention(query, key, value, bias, kept, self.compute_dtype)  # [B, N, Q, D]
         context = tf.transpose(context, [0, 2, 1, 3])  # [B, Q, N, D]
         return self.output(tf.reshape(context, [-1, self._hidden_size]))
@@ -63,7 +63,7 @@ class SelfAttention(tf.Module):
             hidden = self._hidden_size
             (query,) = self._by_head(self.qkv.columns(readers, 0, hidden), batch_size, 1)
             key, value = self._by_head(self.qkv.columns(x, hidden, 3 * hidden), batch_size, 2)
-        # Scaling the query, S * D numbers a head, is cheaper than the S * S scores.
+        # Scaling the query, S * D numbers per head, is cheaper than the S * S scores.
         return [query * (1.0 / math.sqrt(self._head_size)), key, value]
 
     def _by_head(self, x: tf.Tensor, batch_size: int, count: int) -> list[tf.Tensor]:
@@ -84,11 +84,11 @@ def attention(
 
     key, value: [B, N, S, D].
     kept: bool [B, N, Q, S], or None for all. Bias and kept have no gradient.
-    dtype: of the products; all between them is float32.
-    Its gradient reads arrays [B, N, Q, S] fewer times than TensorFlow's: what the gradient
-    of softmax subtracts, each row's sum of probability times its gradient, is the context
-    times its gradient (Dao et al. 2022, https://arxiv.org/abs/2205.14135,
-    appendix B.2).
+    dtype: of the products; everything between them is float32.
+    Its gradient reads arrays [B, N, Q, S] fewer times than TensorFlow's: the term that the
+    gradient of softmax subtracts, each row's sum of probability times its gradient, equals
+    the row's sum of context times its gradient (Dao et al. 2022,
+    https://arxiv.org/abs/2205.14135, appendix B.2).
     """
 
     @tf.custom_gradient
@@ -134,10 +134,10 @@ def _probabilities(
 def padding_bias(input_mask: tf.Tensor) -> tf.Tensor:
     """[B, S] mask, 1 for a token -> [B, 1, 1, S]: 0 for a token, -1e9 for padding.
 
-    exp(-1e9) is exactly 0 in float32, so padding changes nothing at all.
+    exp(-1e9) is exactly 0 in float32, so padding has no effect at all.
     """
     bias = (1.0 - tf.cast(input_mask, tf.float32)) * -1e9
-    # No tf.newaxis: TensorFlow Lite cannot index arrays of unknown sizes by it.
+    # No tf.newaxis: TensorFlow Lite cannot index arrays of unknown sizes with it.
     return tf.expand_dims(tf.expand_dims(bias, 1), 1)
 
 
@@ -146,8 +146,8 @@ def alibi_bias(
 ) -> tf.Tensor:
     """-slope * |i - j| for each head, [1, N, S, S], or [B, N, Q, S] for i in `positions`.
 
-    Press et al. 2021, https://arxiv.org/abs/2108.12409, with |i - j| for i - j since
-    BERT looks both ways. positions: int32 [B, Q].
+    Press et al. 2021, https://arxiv.org/abs/2108.12409, with |i - j| for i - j,
+    since BERT looks both ways. positions: int32 [B, Q].
     """
     every = tf.range(seq_length)
     if positions is None:

@@ -1,6 +1,6 @@
 """What pipelines hand to models.
 
-Letters for shapes in the project:
+Letters for shapes throughout the project:
   B batch, S sequence, H hidden, N heads, D head size, F feed-forward,
   V vocabulary, P predictions (masked positions per sequence), C classes, U detectors,
   Q positions whose result is wanted (S, P or 1), M rows of a flat array (B * S or B * Q),
@@ -18,7 +18,7 @@ class MlmBatch(NamedTuple):
     input_ids: Tensor  # [B, S] int32, after masking
     masked_lm_positions: Tensor  # [B, P] int32, ascending in a row
     masked_lm_ids: Tensor  # [B, P] int32, the tokens before masking
-    masked_lm_weights: Tensor  # [B, P] float32, 1 for a prediction, 0 for filling
+    masked_lm_weights: Tensor  # [B, P] float32, 1 for a prediction, 0 for filler
 
 
 class ClassificationBatch(NamedTuple):

@@ -14,7 +14,7 @@ from bert_core.errors import UserError
 
 ACTIVATIONS = ("gelu", "gelu_new", "relu")
 POOLINGS = ("cls", "mean", "detectors")
-FARTHEST_NEIGHBOUR = 8  # a table [V, H] each: what is farther away is for attention
+FARTHEST_NEIGHBOUR = 8  # each has a table [V, H]; attention sees farther
 
 # L and H of https://github.com/google-research/bert#bert, 2020-03-11 and 2018.
 PRESETS = {
@@ -44,20 +44,20 @@ class BertConfig:
     initializer_range: float = 0.02
     layer_norm_eps: float = 1e-12
     # ---- departures from BERT ----
-    # One slope a head: adds -slope * |i - j| to the attention scores, so a head
+    # One slope per head: adds -slope * |i - j| to the attention scores, so a head
     # sees its neighbours from the first step (ALiBi, Press et al. 2021, made
     # symmetric). Empty: none, as in BERT.
     alibi_slopes: tuple[float, ...] = ()
-    # Which neighbours add to a token's embedding, each from a table of its own [V, H]
+    # Which neighbours add to a token's embedding, each from its own table [V, H]
     # (bert_core/neighbours.py): (-1, 1) are the token before and the one after. Empty: none,
     # as in BERT.
     neighbour_offsets: tuple[int, ...] = ()
-    # The most tokens that see each other: a longer text is read in windows of at most so
-    # many (bert_core/windows.py). 0: all see all, as in BERT.
+    # The most tokens that see each other: a longer text is read in windows of at most
+    # that many (bert_core/windows.py). 0: all see all, as in BERT.
     attention_window: int = 0
     # What a classifier reads: "cls" is BERT's tanh-pooled first token, "mean" the
     # mean of the visible tokens (without next-sentence loss nothing trains [CLS]),
-    # "detectors" that and, beside it, the strongest responses of learned detectors
+    # "detectors" both that mean and the strongest responses of learned detectors
     # (bert_core/detectors.py).
     pooling: str = "cls"
 
@@ -101,7 +101,7 @@ class BertConfig:
         if slopes and len(slopes) != self.num_attention_heads:
             raise UserError(
                 f"config: alibi_slopes has {len(slopes)} numbers for "
-                f"{self.num_attention_heads} attention heads; give one a head, or none"
+                f"{self.num_attention_heads} attention heads; give one per head, or none"
             )
         object.__setattr__(self, "alibi_slopes", tuple(slopes))
         offsets = self.neighbour_offsets
@@ -123,20 +123,20 @@ class BertConfig:
 
     @property
     def encoder_bytes(self) -> int:
-        """What the matrices of the encoder take up in float32, biases not counted."""
+        """Bytes that the encoder's matrices take up in float32, biases not counted."""
         h, f = self.hidden_size, self.intermediate_size
         words = self.vocab_size * (1 + len(self.neighbour_offsets))
         embeddings = words + self.max_position_embeddings + self.type_vocab_size
         return 4 * (embeddings * h + self.num_hidden_layers * (4 * h * h + 2 * h * f))
 
     def has_positions_for(self, seq_length: int) -> bool:
-        """Whether there are positions for so many tokens, or for a window of them."""
+        """Whether there are positions for that many tokens, or for a window of them."""
         return (
             min(seq_length, self.attention_window or seq_length) <= self.max_position_embeddings
         )
 
     def fits_one_window(self, seq_length: int) -> bool:
-        """Whether a text of so many tokens is read in one piece, not in windows."""
+        """Whether a text of that many tokens is read in one piece, not in windows."""
         return seq_length <= (self.attention_window or seq_length)
 
     def check_length(self, seq_length: int, flag: str) -> None:
@@ -212,7 +212,7 @@ def from_dict(values: dict[str, Any], where: str) -> BertConfig:
 def read_config(path: Path, vocab_size: int | None = None) -> BertConfig:
     """Reads a `config.json` written by `BertConfig.to_json`.
 
-    `vocab_size`, where it is given, must be the file's or stand in for a missing one.
+    `vocab_size`, if given, must equal the file's, or stands in for a missing one.
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))

@@ -6,7 +6,7 @@ import numpy as np
 def pearson(x: np.ndarray, y: np.ndarray) -> float:
     """sum (x - mean x)(y - mean y) / (|x - mean x| |y - mean y|), in [-1, 1]; both [n].
 
-    0 where x or y is one value throughout (0 / 0): it says nothing of the other.
+    0 where x or y is constant (0 / 0): it then says nothing about the other.
     """
     if len(x) == 0 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return 0.0

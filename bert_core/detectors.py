@@ -1,9 +1,9 @@
-"""Pooling by what a text holds anywhere: learned detectors, each at its strongest token.
+"""Pooling by what occurs anywhere in a text: learned detectors, each at its strongest token.
 
 Collobert et al. 2011, https://arxiv.org/abs/1103.0398, section 3.2.2, and, for whole
 reviews, Johnson and Zhang 2015, https://arxiv.org/abs/1412.1058: a thousand features, each
-the largest of relu(w . x) over the text, tell of single strong words and phrases what a mean
-of H numbers washes out.
+the largest of relu(w . x) over the text, respond to single strong words and phrases that a
+mean of H numbers washes out.
 """
 
 from typing import Any
@@ -30,8 +30,8 @@ class Detectors(tf.Module):
     def __call__(self, x: tf.Tensor, input_mask: tf.Tensor) -> tf.Tensor:
         """[B, S, H] vectors, [B, S] mask, 1 for a token -> [B, U], 0 for a text of padding.
 
-        There is no bias, so that padding, whose vectors are made 0, gives 0, the least that
-        relu lets through.
+        There is no bias, so padding, whose vectors are set to 0, gives 0, the least that
+        relu returns.
         """
         x *= tf.cast(input_mask, x.dtype)[:, :, tf.newaxis]
         return tf.nn.relu(largest_products(x, self.kernel, self.compute_dtype))
@@ -40,8 +40,8 @@ class Detectors(tf.Module):
 def largest_products(x: tf.Tensor, kernel: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     """max over S of x kernel: [B, S, H], [H, U] -> [B, U].
 
-    The gradient goes to one token per number, so it takes U rows of a text and no product of
-    all S of them.
+    Each output's gradient goes to one token, so it takes U rows of a text, not a product
+    over all S of them.
     """
 
     @tf.custom_gradient

@@ -35,7 +35,7 @@ class Embeddings(tf.Module):
     ) -> tf.Tensor:
         """[B, S] ids -> [B * S, H]. Without segment ids every token is in segment 0.
 
-        input_mask: [B, S], for neighbours alone; None where nothing is padded.
+        input_mask: [B, S], used only by neighbours; None where nothing is padded.
         """
         batch_size, seq_length = shape_of(input_ids)
         x = tf.gather(self.word, input_ids) + self.position[:seq_length]  # [B, S, H]
@@ -70,7 +70,7 @@ class Block(tf.Module):
     ) -> tf.Tensor:
         """[B * S, H] -> [B * S, H].
 
-        rows: int32 [B * Q], Q of each text, where only theirs is wanted; then [B * Q, H].
+        rows: int32 [B * Q], Q of each text, if only these are wanted; then [B * Q, H].
         """
         seeds = [None if seed is None else fold_in(seed, place) for place in range(3)]
         readers = None if rows is None else tf.gather(x, rows)
@@ -84,7 +84,7 @@ class Block(tf.Module):
 class Encoder(tf.Module):
     """Token ids in, one vector per token out."""
 
-    recompute = False  # what is inside a block, for its gradient; see bert_core/compute.py
+    recompute = False  # the inside of a block, for its gradient; see bert_core/compute.py
 
     def __init__(self, init: Initializer, config: BertConfig):
         super().__init__(name="encoder")
@@ -105,7 +105,7 @@ class Encoder(tf.Module):
         input_mask: [B, S], 1 for a token, 0 for padding; None where nothing is padded.
         segment_ids: [B, S]; None where all is segment 0.
         seed: int32 [2] for dropout, None for none.
-        positions: int32 [B, Q], where no others are wanted; then [B * Q, H], row after row.
+        positions: int32 [B, Q], if only these are wanted; then [B * Q, H], row after row.
         """
         window, (batch_size, seq_length) = self.config.attention_window, shape_of(input_ids)
         if not window or (isinstance(seq_length, int) and seq_length <= window):
@@ -130,9 +130,9 @@ class Encoder(tf.Module):
     ) -> list[tf.Tensor]:
         """The embeddings and the output of each block, [B * S, H] each.
 
-        positions: int32 [B, Q], where no others of the last block are wanted; then its
-        output is [B * Q, H]. It still reads all positions, but its queries, its output and
-        its feed-forward layer, most of a block's work, are theirs alone.
+        positions: int32 [B, Q], if only these are wanted of the last block; then its output
+        is [B * Q, H]. It still attends to all positions, but computes queries, output and
+        feed-forward layer, most of a block's work, for these alone.
         """
         batch_size, seq_length = shape_of(input_ids)
         bias = self.attention_bias(seq_length, input_mask)
@@ -159,7 +159,7 @@ class Encoder(tf.Module):
         seed: tf.Tensor | None,
         rows: tf.Tensor | None,
     ) -> tf.Tensor:
-        """A block's output; without a seed there is no gradient to compute it again for."""
+        """A block's output; without a seed there is no gradient, so nothing to recompute."""
         if seed is None or not self.recompute:
             return layer(x, batch_size, bias, seed, rows)
         return recomputed(lambda x, seed: layer(x, batch_size, bias, seed, rows), x, seed)
@@ -170,7 +170,7 @@ class Encoder(tf.Module):
         input_mask: tf.Tensor | None,
         positions: tf.Tensor | None = None,
     ) -> tf.Tensor | None:
-        """What blocks add to their attention scores, of all positions or of `positions`."""
+        """What blocks add to the attention scores of all positions, or of `positions` only."""
         biases = []
         if input_mask is not None:
             biases.append(padding_bias(input_mask))
@@ -186,6 +186,6 @@ def flat(positions: tf.Tensor, seq_length: int) -> tf.Tensor:
 
 
 def shape_of(x: tf.Tensor) -> list[int]:
-    """The shape, static where it is known, so that products keep static shapes."""
+    """The shape, static where known, so that products keep static shapes."""
     dynamic = tf.shape(x)
     return [dynamic[i] if size is None else size for i, size in enumerate(x.shape)]

@@ -1,8 +1,8 @@
 """Entities in the tags of words, and how many of them were found. No NumPy.
 
-A tag is O, or B-, I-, E- or S- and the entity's kind: its begin, inside, end, or single
-word. The rules are those of CoNLL's conlleval and of seqeval's default mode: an entity
-goes on only by I- or E- of its own kind after B- or I-; any other tag but O begins one.
+A tag is O, or B-, I-, E- or S- (beginning, inside, end, single word) and the entity's
+kind. The rules are those of CoNLL's conlleval and of seqeval's default mode: an entity
+continues only with I- or E- of its own kind after B- or I-; any other tag but O begins one.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,7 +22,7 @@ class Entity(NamedTuple):
 def entities(tags: Sequence[str]) -> list[Entity]:
     """The entities of a sentence, in order."""
     found: list[Entity] = []
-    kind, start, can_go_on = "", -1, False  # of the entity being read; start -1: none is
+    kind, start, can_go_on = "", -1, False  # of the entity being read; start -1: none
     for place, tag in enumerate([*tags, OUTSIDE]):
         prefix, _, tag_kind = tag.partition("-")
         if can_go_on and prefix in ("I", "E") and tag_kind == kind:
@@ -38,9 +38,9 @@ def entities(tags: Sequence[str]) -> list[Entity]:
 def entity_scores(
     labels: Iterable[Sequence[str]], predictions: Iterable[Sequence[str]]
 ) -> dict[str, float]:
-    """Of all sentences together: "f1", "precision" and "recall" of whole entities.
+    """The "f1", "precision" and "recall" of whole entities, over all sentences together.
 
-    An entity is right if its kind and both its ends are. What is 0 / 0 is 0.
+    An entity is right if its kind and both its ends are. 0 / 0 counts as 0.
     """
     right = labelled = predicted = 0
     for label_tags, predicted_tags in zip(labels, predictions, strict=True):

@@ -10,7 +10,7 @@ class UserError(Exception):
 
 
 class RunError(Exception):
-    """What can befall a run that was set up right: a full disk, no memory, NaN.
+    """What can go wrong in a run that was set up right: a full disk, no memory, NaN.
 
     Its message is one line that says what happened and how to go on. Programs print
     it as it is and exit with code 1.

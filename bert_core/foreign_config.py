@@ -14,7 +14,7 @@ from bert_core.errors import UserError
 from bert_core.huggingface_names import CLASSIFIER
 
 _OURS_ONLY = ("alibi_slopes", "attention_window", "neighbour_offsets", "pooling")
-_GOOGLES_EPSILON = 1e-12  # a constant of modeling.py, no field
+_GOOGLES_EPSILON = 1e-12  # a constant in modeling.py, not a field
 
 
 def from_google(values: dict[str, Any], where: str) -> BertConfig:
@@ -62,7 +62,7 @@ def to_huggingface(
 
 
 def architecture(parts: Collection[str]) -> str:
-    """The class that finds all it needs; a pooler beside the MLM head is there for others."""
+    """The class that finds all its weights; a pooler alongside an MLM head is for others."""
     if "output" in parts:
         return CLASSIFIER
     return "BertForMaskedLM" if "head" in parts else "BertModel"
@@ -78,12 +78,12 @@ def labels_of(values: dict[str, Any], num_classes: int, where: str) -> tuple[str
         raise UserError(f"{where}: id2label does not name the model's {num_classes} classes")
     labels = tuple(str(names[i]) for i in ids)
     if len(set(labels)) < num_classes or any(not x or "\n" in x or "\r" in x for x in labels):
-        raise UserError(f"{where}: id2label must hold different names of one line each")
+        raise UserError(f"{where}: id2label must hold different names, each on one line")
     return labels
 
 
 def check_exportable(config: BertConfig, parts: Collection[str], where: str) -> None:
-    """Raises UserError naming the field that makes a model something else than BERT."""
+    """Raises UserError naming the field that makes a model something other than BERT."""
     for field in ("alibi_slopes", "neighbour_offsets"):
         if getattr(config, field):
             raise UserError(
@@ -107,8 +107,8 @@ def check_for_google(config: BertConfig, parts: Collection[str], where: str) -> 
     check_exportable(config, parts, where)
     if config.layer_norm_eps != _GOOGLES_EPSILON:
         raise UserError(
-            f"{where}: layer_norm_eps is {config.layer_norm_eps}, in Google's code always "
-            f"{_GOOGLES_EPSILON}; export with --to=huggingface"
+            f"{where}: layer_norm_eps is {config.layer_norm_eps}, but Google's code always "
+            f"has {_GOOGLES_EPSILON}; export with --to=huggingface"
         )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from bert_core.config import BertConfig
 from bert_core.name_map import Row
 
-# How the names of a part begin, but for the encoder's.
+# How the names of each part begin, except the encoder's.
 PREFIXES = {"head": "cls/predictions/", "pooler": "bert/pooler/", "output": "output_weights"}
 
 
@@ -61,7 +61,7 @@ def _norm(ours: str, theirs: str, size: int) -> Iterator[Row]:
 
 
 def why_skipped(name: str) -> str | None:
-    """Why a variable of a checkpoint is not wanted; None when it may be."""
+    """Why a variable of a checkpoint is not wanted; None if it may be."""
     if name == "global_step" or name.endswith(("/adam_m", "/adam_v", "_power")):
         return "the optimiser's"
     if name.startswith("cls/seq_relationship/"):

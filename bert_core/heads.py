@@ -1,4 +1,4 @@
-"""What sits on the encoder: masked tokens, pooling, classes."""
+"""What sits on top of the encoder: masked tokens, pooling, classes."""
 
 import tensorflow as tf
 
@@ -19,7 +19,7 @@ class MlmHead(tf.Module):
         self._activation = activation(config.hidden_act)
 
     def transformed(self, x: tf.Tensor) -> tf.Tensor:
-        """[M, H] vectors of the predicted positions -> [M, H], to meet the embeddings."""
+        """[M, H] vectors of the predicted positions -> [M, H], to multiply by embeddings."""
         return self.norm(self._activation(self.transform(x)))
 
     def __call__(self, x: tf.Tensor, word_embeddings: tf.Tensor) -> tf.Tensor:
@@ -55,7 +55,7 @@ class MeanPooler(tf.Module):
 
 
 class DetectorPooler(tf.Module):
-    """The mean of the visible tokens, then what detectors found among them."""
+    """The mean of the visible tokens, followed by what the detectors find among them."""
 
     def __init__(self, init: Initializer, config: BertConfig):
         super().__init__(name="pooler")
@@ -70,7 +70,7 @@ class DetectorPooler(tf.Module):
 
 
 def pooler(init: Initializer, config: BertConfig) -> Pooler | MeanPooler | DetectorPooler:
-    """The pooler that `config.pooling` names; `width` is the size of what it makes."""
+    """The pooler that `config.pooling` names; its `width` is the size of its output."""
     if config.pooling == "cls":
         return Pooler(init, config)
     if config.pooling == "mean":
@@ -79,5 +79,5 @@ def pooler(init: Initializer, config: BertConfig) -> Pooler | MeanPooler | Detec
 
 
 def _rows(x: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """[B * S, H] -> [B, S, H], B and S being the mask's."""
+    """[B * S, H] -> [B, S, H], with the mask's B and S."""
     return tf.reshape(x, [*tf.unstack(tf.shape(mask)), x.shape[1]])

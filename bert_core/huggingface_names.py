@@ -10,7 +10,7 @@ from bert_core.name_map import Row
 
 PREFIXES = {"head": "cls.predictions.", "pooler": "bert.pooler.", "output": "classifier."}
 CLASSIFIER = "BertForSequenceClassification"
-# Second names of one tensor; which of the two a file holds, or both, depends on its age.
+# Second names of a tensor; whether a file holds one or both depends on its age.
 TIED = {
     "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
     "cls.predictions.decoder.bias": "cls.predictions.bias",
@@ -24,7 +24,7 @@ _LEAVES = {"kernel": "weight", "gamma": "weight", "beta": "bias"}
 
 
 def rows(config: BertConfig, parts: Collection[str], num_classes: int = 0) -> Iterator[Row]:
-    """Google's rows in the spelling of `BertForPreTraining` and the like."""
+    """Google's rows as `BertForPreTraining` and similar classes spell them."""
     for row in google_names.rows(config, parts, num_classes):
         names = tuple(_respelled(name) for name in row.theirs)
         if row.ours.endswith("/kernel"):  # torch.nn.Linear keeps [out, in]
@@ -43,9 +43,9 @@ def _respelled(name: str) -> str:
 
 
 def canonical(name: str) -> str:
-    """One spelling of a tensor's name for the several that are about.
+    """One spelling of a tensor's name for the several in use.
 
-    `BertModel` saves without the prefix "bert."; files made from TensorFlow's say
+    `BertModel` saves without the prefix "bert."; files converted from TensorFlow say
     gamma and beta.
     """
     name = re.sub(r"LayerNorm\.gamma$", "LayerNorm.weight", name)
@@ -56,7 +56,7 @@ def canonical(name: str) -> str:
 def why_skipped(
     name: str, config: Mapping[str, Any], has_pooler: bool, num_outputs: int
 ) -> str | None:
-    """Why a tensor, by its canonical name, is not wanted; None when it may be.
+    """Why a tensor, given by its canonical name, is not wanted; None if it may be.
 
     num_outputs: of the file's classifier.
     """

@@ -1,4 +1,4 @@
-"""LAMB: AdamW's direction, as long as the weights it changes, for very large batches.
+"""LAMB: AdamW's direction, scaled to the norm of the weights, for very large batches.
 
 You et al. 2019, https://arxiv.org/abs/1904.00962, algorithm 2 with phi(z) = z.
 """
@@ -19,10 +19,10 @@ def lamb_update(
     weight_decay: float,
     options: AdamWOptions,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The rule: new (parameter, m, v) of the `count`-th update, the first being 1.0.
+    """The rule: new (parameter, m, v) after the `count`-th update, counted from 1.0.
 
-    A layer of the paper is a variable here. Biases and LayerNorm's gamma and beta, of
-    rank 1, take AdamW's step: they begin at 0 or 1, so their norm tells nothing.
+    A layer in the paper is a variable here. Biases and LayerNorm's gamma and beta, of
+    rank 1, take AdamW's step: they begin at 0 or 1, so their norm says nothing.
     """
     step, m, v = direction(parameter, gradient, m, v, count, weight_decay, options)
     if len(parameter.shape) > 1:
@@ -38,6 +38,6 @@ def trust_ratio(parameter: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
 
 
 class Lamb(AdamW):
-    """The same slots under this rule."""
+    """AdamW's slots with LAMB's rule."""
 
     rule = staticmethod(lamb_update)

@@ -2,7 +2,7 @@
 
 Activations travel flat as [M, H] with M = B * S (or B * Q, where only Q positions are
 wanted): a 3-D product against a 2-D weight becomes a batched product whose weight
-gradient is materialised once an example.
+gradient is materialised once per example.
 
 A `seed` is an int32 tensor [2], or None where nothing random is wanted. Randomness
 is a pure function of it: `fold_in(seed, place)` gives each place its own.
@@ -115,9 +115,9 @@ def activation(name: str) -> Callable[[tf.Tensor], tf.Tensor]:
 
 
 def dropout(x: tf.Tensor, rate: float, seed: tf.Tensor | None) -> tf.Tensor:
-    """Zeroes a share `rate` of x and scales the rest to the same mean.
+    """Zeroes a share `rate` of x and scales the rest to keep the mean.
 
-    The rate is rounded to 256ths, of which it is one at least: 0.1 is 0.1016.
+    The rate is rounded to 256ths, and is at least one of them: 0.1 becomes 0.1016.
     Srivastava et al. 2014. The identity where `seed` is None or `rate` is 0.
     """
     kept = kept_by_dropout(tf.shape(x), rate, seed)
@@ -127,9 +127,9 @@ def dropout(x: tf.Tensor, rate: float, seed: tf.Tensor | None) -> tf.Tensor:
 def kept_by_dropout(
     shape: Sequence[int] | tf.Tensor, rate: float, seed: tf.Tensor | None
 ) -> tf.Tensor | None:
-    """bool of `shape`, true for what stays, false for a share `rate`; None where all stays.
+    """bool of `shape`, true for what stays, false for a share `rate`; None if all stays.
 
-    shape: ints, or a tensor of them. A random byte takes a third of the time of a float.
+    shape: ints, or a tensor of them. Drawing a byte takes a third as long as a float.
     """
     if seed is None or rate == 0.0:
         return None
@@ -142,10 +142,10 @@ def kept_by_dropout(
 
 
 def scale_of_kept(rate: float) -> float:
-    """1 / (1 - rate), with the rate in 256ths that is drawn."""
+    """1 / (1 - rate), with the rate rounded to 256ths."""
     return 256 / (256 - _dropped_of_256(rate))
 
 
 def _dropped_of_256(rate: float) -> int:
-    """How many of the 256 values of a byte; neither none nor all."""
+    """How many of a byte's 256 values mean dropped; never none, never all."""
     return min(max(round(256 * rate), 1), 255)

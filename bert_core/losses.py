@@ -1,4 +1,4 @@
-"""Losses as (sum, weight): divided once, at the end, whatever was summed between."""
+"""Losses as (sum, weight): divided once, at the end, whatever was summed in between."""
 
 from typing import Any
 
@@ -63,7 +63,7 @@ def tied_cross_entropy(
                 d_x = product(probabilities, embeddings) - tf.gather(embeddings, labels)
                 d_embeddings = product(probabilities, scaled_x, transpose_a=True)
                 d_embeddings -= tf.math.unsorted_segment_sum(scaled_x, labels, size)
-            else:  # once rounded, the two would not cancel where the model is sure
+            else:  # rounded first, the two would not cancel where the model is sure
                 places = tf.stack([tf.range(tf.size(labels)), labels], axis=1)
                 of_labels = tf.gather_nd(probabilities, places) - 1.0
                 differences = tf.tensor_scatter_nd_update(
@@ -86,9 +86,9 @@ def tied_cross_entropy(
 
 
 def _padded_vocabulary(embeddings: tf.Tensor, bias: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Both with tokens of probability 0 behind V, where V is a multiple of 1024.
+    """Both, with tokens of probability 0 added if V is a multiple of 1024.
 
-    Numbers a multiple of 4 KB apart share few places of the cache, and a product that
+    Numbers a multiple of 4 KB apart share few places in the cache, and a product that
     reads an array [M, V] by columns then takes about twice as long (docs/performance.md).
     """
     if embeddings.shape[0] % 1024:
@@ -98,7 +98,7 @@ def _padded_vocabulary(embeddings: tf.Tensor, bias: tf.Tensor) -> tuple[tf.Tenso
 
 @fused
 def _largest(x: tf.Tensor) -> tf.Tensor:
-    """The largest of each row: compiled, a third of the time for long rows."""
+    """The largest of each row; compiled, long rows take a third of the time."""
     return tf.reduce_max(x, axis=1)
 
 

@@ -65,7 +65,7 @@ class MaskedLanguageModel(tf.Module):
 
 
 class TextModel(tf.Module):
-    """BERT with a pooler and one linear layer: C numbers a text. Subclasses add the loss."""
+    """BERT with a pooler and one linear layer: C numbers per text. Subclasses add the loss."""
 
     def __init__(self, config: BertConfig, num_outputs: int, seed: int = 0):
         super().__init__()
@@ -92,7 +92,7 @@ class TextModel(tf.Module):
 
 
 class Classifier(TextModel):
-    """A text's class, of C."""
+    """One of C classes per text."""
 
     def sums(self, batch: ClassificationBatch, seed: tf.Tensor | None = None) -> Sums:
         """The texts' "loss" in nats and "accuracy"."""
@@ -125,13 +125,13 @@ class Regressor(TextModel):
     """One number per text; C is 1."""
 
     def sums(self, batch: RegressionBatch, seed: tf.Tensor | None = None) -> Sums:
-        """The texts' "loss", the squared error in variances of the targets."""
+        """The texts' "loss", the squared error in units of the targets' variance."""
         predictions = tf.squeeze(self.logits(batch, seed), axis=1)
         return {"loss": squared_error(predictions, batch.targets, batch.example_weights)}
 
 
 class TokenClassifier(tf.Module):
-    """BERT with one linear layer on each token: its class, of C."""
+    """BERT with one linear layer on each token: one of C classes per token."""
 
     def __init__(self, config: BertConfig, num_outputs: int, seed: int = 0):
         super().__init__()
@@ -161,5 +161,5 @@ class TokenClassifier(tf.Module):
 
 
 def _two_seeds(seed: tf.Tensor | None) -> tuple[tf.Tensor | None, tf.Tensor | None]:
-    """For dropout in the encoder and behind it."""
+    """For dropout in the encoder and after it."""
     return (None, None) if seed is None else (fold_in(seed, 0), fold_in(seed, 1))

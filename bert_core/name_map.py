@@ -1,4 +1,4 @@
-"""How a variable of this project is spelled in another format: one row a variable.
+"""How a variable of this project is spelled in another format: one row per variable.
 
 Both directions are read from the same rows, so import and export cannot disagree.
 """
@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-# The first component of each variable's name: what a model is put together from.
+# The first component of each variable's name: what a model is made of.
 PARTS = ("encoder", "head", "pooler", "output")
 
 
 class Row(NamedTuple):
-    """A variable here, and the one or several it is made of there."""
+    """A variable here, and the one or several there that make it up."""
 
     ours: str
     theirs: tuple[str, ...]  # several are joined along our last axis

@@ -1,9 +1,9 @@
-"""What the tokens beside each one add to its embedding.
+"""What the tokens around each one add to its embedding.
 
-A table of word embeddings for each offset, as the first layer of a convolution over words
-has (Johnson and Zhang 2015, https://arxiv.org/abs/1412.1058, section 2.3). With one token
+A table of word embeddings for each offset, as in the first layer of a convolution over
+words (Johnson and Zhang 2015, https://arxiv.org/abs/1412.1058, section 2.3). With one token
 before and one after, a masked token's embedding knows what it stands between: the first
-thing to be learned of a text's order needs no attention.
+thing to learn about word order needs no attention.
 """
 
 import tensorflow as tf
@@ -13,7 +13,7 @@ from bert_core.layers import Initializer
 
 
 class Neighbours(tf.Module):
-    """One vector per token: the sum of what each of its neighbours says of it."""
+    """One vector per token: the sum of what each of its neighbours says about it."""
 
     def __init__(self, init: Initializer, config: BertConfig):
         super().__init__(name="neighbours")
@@ -26,7 +26,7 @@ class Neighbours(tf.Module):
         return list(zip(self._offsets, self.tables, strict=True))
 
     def __call__(self, input_ids: tf.Tensor, input_mask: tf.Tensor | None) -> tf.Tensor:
-        """[B, S] ids -> [B, S, H]; what is padding, or beyond the text, says nothing."""
+        """[B, S] ids -> [B, S, H]; padding, and what is beyond the text, says nothing."""
         added = []
         for offset, table in self.by_offset():
             said = tf.gather(table, input_ids)  # [B, S, H], by the token that says it
@@ -38,7 +38,7 @@ class Neighbours(tf.Module):
 
 
 def _moved(x: tf.Tensor, places: int) -> tf.Tensor:
-    """[B, S, H], each x[:, i] at i + places; zeros where none has come from."""
+    """[B, S, H], each x[:, i] moved to i + places; zeros where nothing moves in."""
     zeros = tf.zeros_like(x[:, : abs(places)])
     if places > 0:
         return tf.concat([zeros, x[:, :-places]], axis=1)

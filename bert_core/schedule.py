@@ -35,7 +35,7 @@ def warmup_then_decay(
 def pretraining_peak(hidden_size: int) -> float:
     """A peak rate for masked language modelling: 2e-3 at H = 128, 1.4e-4 at H = 768.
 
-    The line, in logarithms, through what suits L2 H128 (docs/recipe.md) and about what
+    The line, in logarithms, through what suits L2 H128 (docs/recipe.md) and roughly what
     BERT-base was trained with (Devlin et al. 2018, appendix A.2).
     """
     return min(2e-3, 2e-3 * (128 / hidden_size) ** 1.5)

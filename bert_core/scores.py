@@ -6,7 +6,7 @@ import numpy as np
 def confusion_matrix(
     label_ids: np.ndarray, predicted_ids: np.ndarray, num_classes: int
 ) -> np.ndarray:
-    """Counts of (label, prediction): row i, column j is label i taken for j.
+    """Counts of (label, prediction): row i, column j counts label i taken for j.
 
     Args:
       label_ids, predicted_ids: [n] integers in [0, num_classes).

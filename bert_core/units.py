@@ -1,4 +1,4 @@
-"""Numbers learned in standard deviations, in the units of their file. NumPy only."""
+"""Numbers learned in standard deviations, back in the units of their file. NumPy only."""
 
 import math
 
@@ -8,7 +8,7 @@ import numpy as np
 def in_units(answers: np.ndarray, mean: float, deviation: float) -> np.ndarray:
     """Undoes the scaling of a regression's targets.
 
-    Rounded to a millionth of the deviation: float32 knows no more.
+    Rounded to a millionth of the deviation: float32 holds no more.
 
     Args:
       answers: [n, 1] float32, in standard deviations from the mean.

@@ -24,7 +24,7 @@ DATASET_CASES = [
             says="/proc/x/d: cannot be written"),
     finetune("unknown dataset", "--train_file=", "--dataset=imdb", says="no such dataset"),
     finetune("column of a dataset", "--train_file=", "--dataset=glue", "--text_column=sentence",
-             says="--dataset and --text_column: give the one or the other"),
+             says="--dataset and --text_column: give one or the other"),
     finetune("column that is only looked at", "--only_check_flags=512", "--text_column=review",
              says="'review' is missing"),
     finetune(

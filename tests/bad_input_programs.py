@@ -161,7 +161,7 @@ EXAMPLE_CASES = [
     finetune(
         "a dataset and a file",
         "--dataset=imdb_reviews",
-        says="--dataset and --train_file: give the one or the other",
+        says="--dataset and --train_file: give one or the other",
     ),
     finetune("no train file", "--train_file=", says="--train_file is missing"),
     finetune(
@@ -215,12 +215,12 @@ EXAMPLE_CASES = [
     finetune(
         "the first window alone",
         *("--pooling=cls", "--attention_window=8", "--max_seq_length=16"),
-        says="--attention_window=8: pooling cls would read the first window alone",
+        says="--attention_window=8: pooling cls would read only the first window",
     ),
     finetune(
         "guesses of a dataset",
         *("--dataset=docstrings", "--train_file=", "--guessed_file={here}/g.jsonl"),
-        says="--dataset and --guessed_file: give the one or the other",
+        says="--dataset and --guessed_file: give one or the other",
     ),
     finetune(
         "a guess that is not a label",

@@ -183,7 +183,7 @@ EXPORT_CASES = [
     export("output with a star", "--output_dir={here}/a*/1", says="takes '*' in the name of"),
     export(
         "tags",
-        says="was fine-tuned for token_classification, and what is exported",
+        says="was fine-tuned for token_classification; only runs that classify",
         start_of_run__json=b'{"task": "token_classification", "tags": ["O", "B-X"]}',
     ),
     export("output is a file", "--output_dir={here}/in.txt", says="is a file; name a new"),

@@ -98,7 +98,7 @@ def test_a_text_without_words(zygote: Zygote, untouched: Runs, tmp_path: Path) -
         "--text=\u200b",
     )
     assert ended.status == 2
-    assert "has no word in it; give --text another" in ended.output
+    assert "has no word in it; give another --text" in ended.output
     assert list(tmp_path.iterdir()) == []
 
 

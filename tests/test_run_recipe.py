@@ -206,7 +206,7 @@ def test_a_recipe_taken_up_again_keeps_its_minutes(
     programs = Programs(monkeypatch, Budget(60.0, 12.0, 0.0))
     run_recipe.main()
     assert "--max_minutes=40.0" in programs.named("run_pretrain.py")[1]
-    assert "pretraining keeps the 40 minutes that it was begun with" in capsys.readouterr().out
+    assert "pretraining keeps the 40 minutes that it began with" in capsys.readouterr().out
 
 
 def test_a_student_learns_what_its_teacher_guesses(
@@ -329,7 +329,7 @@ def test_a_second_opinion_on_other_than_two_labels_is_refused_before_training(
 ) -> None:
     programs = Programs(monkeypatch, None, student=("--c=3",), second_opinion=True)
     programs.labels.append("mixed")
-    with pytest.raises(UserError, match=r"--second_opinion: is for two .* dataset has 3"):
+    with pytest.raises(UserError, match=r"--second_opinion: needs two .* dataset has 3"):
         run_recipe.main()
     assert not programs.named("run_pretrain.py")
 
@@ -376,7 +376,7 @@ def test_of_a_program_that_was_killed_is_told(
     killed = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     (tmp_path / "run_slow.py").write_text(killed)
     monkeypatch.setattr(run_recipe, "__file__", str(tmp_path / "run_recipe.py"))
-    with pytest.raises(RunError, match=r"run_slow\.py was ended by signal 9, as a machine"):
+    with pytest.raises(RunError, match=r"run_slow\.py was ended by signal 9, as happens when"):
         run_recipe.run("run_slow.py")
 
 

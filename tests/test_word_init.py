@@ -56,7 +56,7 @@ def test_small_models_begin_as_co_occurrence_says(
 ) -> None:
     run, variables, screen = counted
     assert read_record(run)["word_init"] == "cooccurrence"
-    assert "word embeddings begin as co-occurrence says" in screen
+    assert "word embeddings begin from co-occurrence counts" in screen
     assert "--word_init" not in screen
     assert set(variables) == set(random)
     for name in set(variables) - COUNTED:
