@@ -55,8 +55,8 @@ def test_where_it_names_nobody_this_process_is_alone(
         (config({"worker": [7]}), "7 is not host:port"),
         (config({"worker": ["a:1", "b:2", "b:2"]}), "names b:2 twice"),
         (config(WORKERS, index=2), 'its "task" {"type": "worker", "index": 2} is none'),
-        (config(WORKERS, index="0"), "is none of the cluster"),
-        (config(WORKERS, kind=[]), "is none of the cluster"),
+        (config(WORKERS, index="0"), "is not in the cluster"),
+        (config(WORKERS, kind=[]), "is not in the cluster"),
         (json.dumps({"cluster": WORKERS}), 'its "task" null is none'),
     ],
 )
