@@ -37,7 +37,7 @@ def start_tensorflow(options: RuntimeOptions) -> None:
         metal.refuse_xla(options.xla)
         reason = metal.reason_against(options.precision)
         if reason:
-            print(f"Apple's GPU is left alone: {reason}; on the CPU instead", flush=True)
+            print(f"Apple's GPU is not used: {reason}; using the CPU instead", flush=True)
             tf.config.set_visible_devices([], "GPU")
 
 
