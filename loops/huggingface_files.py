@@ -86,7 +86,9 @@ def read(directory: Path, lower_case: bool | None) -> Portable:
     for name, original in names.TIED.items():
         if name in spelled:
             if not np.array_equal(load(name), load(original)):
-                raise UserError(f"{path}: {name} differs from {original}; BERT ties the two")
+                raise UserError(
+                    f"{path}: {name} differs from {original}; in BERT they are tied"
+                )
             report.append(skipped(spelled[name], f"equal to {original}, its other name"))
     mapped = [row._replace(theirs=tuple(spelled[x] for x in row.theirs)) for row in found.rows]
     tokenizer = found.tokenizer

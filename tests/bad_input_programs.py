@@ -94,7 +94,7 @@ FLAG_CASES = [
         files={**CORPUS, "flags": b"\xff\xfe"},
     ),
     pretrain(
-        "two lengths", "--num_epochs=1", "--num_train_steps=1", says=("one of the two", "given")
+        "two lengths", "--num_epochs=1", "--num_train_steps=1", says=("not both", "given")
     ),
 ]
 

@@ -103,13 +103,13 @@ PREDICT_CASES = [
     classify(
         "by a regression run",
         *FILES,
-        says="was fine-tuned for regression; run_predict.py --regress or --embed is for it",
+        says="was fine-tuned for regression; use run_predict.py --regress or --embed",
         start_of_run__json=b'{"program": "finetune", "task": "regression"}',
     ),
     classify(
         "by a run for tags",
         "x",
-        says="was fine-tuned for token_classification; run_predict.py --tag or",
+        says="was fine-tuned for token_classification; use run_predict.py --tag or",
         start_of_run__json=b'{"program": "finetune", "task": "token_classification"}',
     ),
     classify("single texts of pairs", "x", says="trained on pairs", start_of_run__json=PAIRS),
@@ -136,7 +136,7 @@ PREDICT_CASES = [
         "numbers by a classifier",
         CLASSIFIER,
         ("--checkpoint={here}/start", "--regress", "x"),
-        "was fine-tuned for classification; run_predict.py --classify or --embed",
+        "was fine-tuned for classification; use run_predict.py --classify or --embed",
     ),
     row(
         "predict",

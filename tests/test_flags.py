@@ -72,7 +72,7 @@ def test_unknown_flag_names_the_nearest() -> None:
         ([], "--corpus_dir is missing"),
         (["--corpus_dir=."], "--output_dir is missing"),
         (["--corpus_dir=.", "stray"], "'stray' is not a flag"),
-        (["--corpus_dir=.", "--num_epochs=1", "--num_train_steps=1"], "one of the two"),
+        (["--corpus_dir=.", "--num_epochs=1", "--num_train_steps=1"], "not both"),
         (["--corpus_dir=.", "--learning_rate=0"], "--learning_rate=0.0: must be above 0"),
         (["--corpus_dir=.", "--warmup_share=1"], "--warmup_share=1.0"),
         (["--corpus_dir=.", "--masked_share=1"], "--masked_share=1.0"),
