@@ -14,14 +14,14 @@ class Confusion(NamedTuple):
 
     names: list[str]
     counts: list[list[int]]  # row: label, column: prediction
-    left_out: int  # answers with a label that is not among `names`
+    left_out: int  # answers whose label or prediction is not among `names`
 
 
 Answers = list[tuple[str, str]]  # (label, prediction) as they stand in the file
 
 
 def read_answers(path: Path) -> tuple[str, Answers]:
-    """("label" or "target", the pairs); no pairs for a table of somebody's own task.
+    """("label" or "target", the pairs); no pairs if the table is of a custom task.
 
     Raises UserError for a damaged file.
     """
@@ -44,7 +44,7 @@ def read_answers(path: Path) -> tuple[str, Answers]:
 
 
 def confusion(answers: Answers, most: int) -> Confusion:
-    """Counts for at most so many labels, the most frequent ones."""
+    """Counts for the `most` most frequent labels."""
     pairs = collections.Counter(answers)
     often = collections.Counter(label for label, _ in answers)
     often.update(dict.fromkeys({predicted for _, predicted in answers}, 0))
@@ -54,7 +54,7 @@ def confusion(answers: Answers, most: int) -> Confusion:
 
 
 def points(answers: Answers, most: int) -> list[tuple[float, float]]:
-    """(target, prediction) of at most so many answers from all over; no NaN."""
+    """(target, prediction) of at most `most` answers, evenly spaced; finite ones only."""
     every = max(1, math.ceil(len(answers) / most))
     numbers = (_numbers(pair) for pair in answers[::every])
     return [pair for pair in numbers if pair is not None]

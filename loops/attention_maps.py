@@ -12,7 +12,7 @@ from loops.tensorboard import TensorBoard
 
 
 def attention_maps(encoder: Encoder, input_ids: Any) -> np.ndarray:
-    """[S] ids of one text -> [L, N, S, S] float32: of layer, head, the token that looks
+    """[S] ids of one text -> [L, N, S, S] float32: by layer, head, the token that looks
     and the one it looks at. Each row sums to 1."""
     ids = tf.constant(input_ids, tf.int32)[tf.newaxis]
     bias = encoder.attention_bias(ids.shape[1], None)
@@ -34,7 +34,7 @@ def mean_distances(maps: np.ndarray) -> np.ndarray:
 def log_attention(
     board: TensorBoard, step: int, encoder: Encoder, input_ids: Any, tokens: Sequence[str]
 ) -> None:
-    """A picture a layer for TensorBoard. `tokens` are those of the vocabulary, by id."""
+    """Draws a picture per layer for TensorBoard. `tokens`: the vocabulary, by id."""
     shown = [tokens[i] for i in input_ids]
     for layer, maps in enumerate(attention_maps(encoder, input_ids), start=1):
         board.image(f"attention/layer_{layer}", step, pictures.attention(maps, shown), "dev")

@@ -37,8 +37,8 @@ def open_checkpoint(prefix: Path) -> tuple[Any, dict[str, tuple[int, ...]]]:
     # What TensorFlow raises for a bad file varies.
     except Exception as error:
         raise UserError(f"{prefix}: cannot be read ({type(error).__name__})") from None
-    # What the index claims is set aside in memory before anything is read. Of texts the
-    # size is not known.
+    # Memory for what the index claims is set aside before anything is read. The size of
+    # strings is not known.
     claimed = sum(
         math.prod(shape) * (1 if dtypes[name] == tf.string else dtypes[name].size)
         for name, shape in shapes.items()
@@ -50,13 +50,15 @@ def open_checkpoint(prefix: Path) -> tuple[Any, dict[str, tuple[int, ...]]]:
 
 
 def load(reader: Any, name: str, where: Path) -> np.ndarray:
-    """A variable as float32; UserError when it is damaged or no float."""
+    """A variable as float32; UserError when it is damaged or not a float."""
     try:
         value = reader.get_tensor(name)
     except Exception as error:
         raise UserError(f"{where}: {name} cannot be read ({type(error).__name__})") from None
     if value.dtype not in (np.float32, np.float16, tf.bfloat16.as_numpy_dtype):
-        raise UserError(f"{where}: {name} is {value.dtype}; only float32 can be read")
+        raise UserError(
+            f"{where}: {name} is {value.dtype}; only float32, float16 and bfloat16 can be read"
+        )
     return value.astype(np.float32)
 
 

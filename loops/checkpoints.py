@@ -2,8 +2,8 @@
 
 `tf.train.CheckpointManager` writes data and index, renames in place and does not
 sync. Here a small marker file `ckpt-N.json` (step, size and SHA-256 of each file)
-is written after data and index are synced; what no marker names does not exist,
-and is swept away at start. A step is never saved twice.
+is written after data and index are synced; files that no marker names do not count,
+and are deleted at start. A step is never saved twice.
 """
 
 import hashlib
@@ -37,9 +37,9 @@ class Checkpoints:
         self._manager = self._swept_manager()
 
     def save(self, step: int) -> None:
-        """Saves, syncs, marks; does nothing when the step is marked already.
+        """Saves, syncs, marks; does nothing if the step is already marked.
 
-        Raises OSError when the disk does not take it; earlier ones then stay whole.
+        Raises OSError if the disk fails or is full; earlier checkpoints stay whole.
         """
         if step in marked_steps(self._directory):
             return
@@ -86,7 +86,7 @@ class Checkpoints:
             self._manager = self._swept_manager()
 
     def _swept_manager(self) -> tf.train.CheckpointManager:
-        """A manager that knows of the marked checkpoints only, as nothing else is there."""
+        """A manager that knows only the marked checkpoints; all else is deleted first."""
         _sweep(self._directory)
         return tf.train.CheckpointManager(
             self._checkpoint,
@@ -121,7 +121,7 @@ def latest_whole(directory: Path) -> Path:
         problem = damage(directory, step)
         if problem is None:
             for earlier in problems:
-                # Not among the answers, which may be in a pipe.
+                # Not to stdout: the answers go there, perhaps into a pipe.
                 warning = f"warning: {directory}: {earlier}; reading {PREFIX}-{step}"
                 print(warning, file=sys.stderr)
             return directory / f"{PREFIX}-{step}"
@@ -134,7 +134,7 @@ def latest_whole(directory: Path) -> Path:
 
 
 def digest(prefix: Path) -> str:
-    """Of a whole checkpoint's files, by its marker: another content is another digest."""
+    """A hash of a whole checkpoint's files, from the hashes in its marker."""
     entries = json.loads(prefix.with_name(f"{prefix.name}.json").read_bytes())["files"]
     hashes = sorted(entry["sha256"] for entry in entries.values())
     return hashlib.sha256(" ".join(hashes).encode()).hexdigest()[:16]
@@ -149,7 +149,7 @@ def marked_steps(directory: Path) -> list[int]:
 
 
 def damage(directory: Path, step: int) -> str | None:
-    """What is wrong with a marked checkpoint, None for nothing."""
+    """What is wrong with a marked checkpoint; None if nothing is."""
     try:
         entries = json.loads(_marker(directory, step).read_bytes())["files"]
         expected = {name: (entry["bytes"], entry["sha256"]) for name, entry in entries.items()}
@@ -160,7 +160,7 @@ def damage(directory: Path, step: int) -> str | None:
     for name, (size, digest) in expected.items():
         file = directory / name
         if not re.fullmatch(rf"{PREFIX}-{step}\.[\w.-]+", name):
-            return f"its marker names {name!r}, which is not a file of it"
+            return f"its marker names {name!r}, which is not one of its files"
         if not file.is_file():
             return f"{name} is missing"
         if file.stat().st_size != size:
@@ -171,7 +171,7 @@ def damage(directory: Path, step: int) -> str | None:
 
 
 def _sweep(directory: Path) -> None:
-    """Deletes what dead saves left and tells TensorFlow of the marked ones only."""
+    """Deletes what interrupted saves left; tells TensorFlow only of marked checkpoints."""
     steps = marked_steps(directory)
     keep = {_marker(directory, step).name for step in steps}
     for step in steps:
@@ -179,18 +179,18 @@ def _sweep(directory: Path) -> None:
     for file in directory.iterdir():
         ours = file.name.startswith((f"{PREFIX}-", "checkpoint"))
         if ours and file.name not in keep:
-            # TensorFlow writes below a directory ckpt-N_temp first.
+            # TensorFlow first writes into a directory ckpt-N_temp.
             shutil.rmtree(file) if file.is_dir() else file.unlink()
     if steps:
         lines = [f'model_checkpoint_path: "{PREFIX}-{steps[-1]}"']
         lines += [f'all_model_checkpoint_paths: "{PREFIX}-{step}"' for step in steps]
-        # What has no timestamp above 0 the manager takes for kept for good.
+        # The manager never deletes a checkpoint without a timestamp above 0.
         lines += ["all_model_checkpoint_timestamps: 1" for _ in steps]
         write_whole(directory / "checkpoint", "\n".join(lines) + "\n")
 
 
 def _remove(directory: Path, step: int) -> None:
-    """The marker first: from then on the rest is a leftover."""
+    """Removes the marker first: without it the rest does not count."""
     _marker(directory, step).unlink(missing_ok=True)
     sync(directory)
     for file in _files_of(directory, step):

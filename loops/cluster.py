@@ -1,8 +1,8 @@
-"""The workers of a training, as the standard variable TF_CONFIG tells of them. No TensorFlow.
+"""The workers of a training run, as the standard variable TF_CONFIG lists them. No TensorFlow.
 
   {"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", "index": 0}}
 
-Kubeflow's TFJob sets it; so does a loop in a shell (docs/scaling.md).
+Kubeflow's TFJob sets it; so can a shell loop (docs/scaling.md).
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ from typing import Any
 
 from bert_core.errors import UserError
 
-_JOBS = ("chief", "worker")  # the chief is the first worker where there is no other
+_JOBS = ("chief", "worker")  # without a chief the first worker is the chief
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Cluster:
 
 
 def read_cluster(required: bool) -> Cluster | None:
-    """What TF_CONFIG says; None where it is not set or names no cluster.
+    """What TF_CONFIG says; None if it is not set or names no cluster.
 
-    Raises UserError for what is no such thing, and where it is missing but required.
+    Raises UserError if it is malformed, or missing but required.
     """
     text = os.environ.get("TF_CONFIG", "")
     if not text.strip():
@@ -70,7 +70,7 @@ def _checked(jobs: Any, task: Any) -> Cluster:
     if not isinstance(task, dict) or (task.get("type"), task.get("index")) not in [
         (job, i) for job, i, _ in places
     ]:
-        raise UserError(f'TF_CONFIG: its "task" {json.dumps(task)[:80]} is none of the cluster')
+        raise UserError(f'TF_CONFIG: its "task" {json.dumps(task)[:80]} is not in the cluster')
     return Cluster(
         addresses=tuple(addresses),
         names=tuple(f"{job} {i} ({address})" for job, i, address in places),

@@ -1,4 +1,4 @@
-"""What a person sees while it runs: one progress line.
+"""What a person sees during a run: one progress line.
 
 On a terminal the line is rewritten in place; in a log it is a plain line now and then.
 """
@@ -16,21 +16,21 @@ from typing import Any
 
 from bert_core.escapes import escaped
 
-_REDRAW = "\r\x1b[2K"  # clears the line the cursor is in
+_REDRAW = "\r\x1b[2K"  # clears the line the cursor is on
 _LOG_SECONDS = 20.0  # between plain lines
 _TERMINAL_SECONDS = 0.2
 
 
 def harden_output() -> None:
-    """No screen, or none that shows every character, is a reason to end a run.
+    """Keeps a screen that is missing, or lacks some characters, from ending a run.
 
-    What the encoding of the screen lacks is shown escaped, and so is what would command
-    a terminal; when the reader of a pipe is gone (`| head`), lines are dropped from then on.
+    Characters that the screen's encoding lacks are shown escaped, and so is what would
+    command a terminal; once the reader of a pipe is gone (`| head`), output is dropped.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    # As >&- and 2>&- leave them; the lowest number is free, so each gets its own.
+    # After >&- or 2>&-. A new file gets the lowest free number, so each gets its own.
     if sys.stdout is None:
         sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     if sys.stderr is None:
@@ -39,7 +39,7 @@ def harden_output() -> None:
 
 
 def reader_is_gone() -> bool:
-    """Whether what is printed reaches nobody any more."""
+    """Whether nobody reads what is printed any more."""
     return isinstance(sys.stdout, _Hardened) and sys.stdout.broken
 
 
@@ -48,7 +48,7 @@ _terminal: int | None = None  # where stderr goes, while it is held back
 
 @contextlib.contextmanager
 def stderr_held_back() -> Iterator[None]:
-    """Keeps what is written to stderr, and shows it only if an exception comes.
+    """Holds back what is written to stderr, and shows it only if an exception is raised.
 
     TensorFlow's libraries print while they are loaded, whatever TF_CPP_MIN_LOG_LEVEL
     says (tensorflow/tensorflow#100442).
@@ -79,10 +79,10 @@ def print_error(line: str) -> None:
 
 
 class _Hardened:
-    """Standard output that shows text, whatever is in it, and to nobody if need be.
+    """Standard output that copes with any text, and with having no reader.
 
-    Control characters of other people's texts are escaped; it goes silent where its
-    reader, or its terminal, is gone.
+    Control characters in other people's texts are escaped; once the reader or the
+    terminal is gone, it is silent.
     """
 
     def __init__(self, stream: Any):
@@ -107,7 +107,7 @@ class _Hardened:
         try:
             yield
         except OSError as error:
-            # EIO is a terminal that is gone, but of a file it is the disk's.
+            # EIO means that the terminal is gone, or for a file, a disk error.
             on_disk = stat.S_ISREG(os.fstat(self._stream.fileno()).st_mode)
             if error.errno not in (errno.EPIPE, errno.EIO) or on_disk:
                 raise
@@ -126,7 +126,7 @@ class Progress:
         self._paused = 0.0
 
     def update(self, step: int, values: dict[str, float]) -> None:
-        """Shows the line when one is due, and at the last step."""
+        """Shows the line when it is due, and at the last step."""
         now = time.monotonic()
         due = _TERMINAL_SECONDS if self._terminal else _LOG_SECONDS
         if now - self._shown < due and step < self._total:
@@ -153,14 +153,14 @@ class Progress:
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Time that is not training (evaluation, saving) is kept out of the speed."""
+        """Keeps time that is not training (evaluation, saving) out of the speed."""
         started = time.monotonic()
         yield
         self._paused += time.monotonic() - started
 
 
 class Bar(Progress):
-    """The same with a bar, for work that counts texts, or words, and not steps."""
+    """The same with a bar, for work counted in texts or words, not steps."""
 
     def __init__(self, total: int, unit: str = "texts"):
         super().__init__(total, 0, 1, unit)

@@ -53,5 +53,5 @@ def _summary(model: Portable) -> str:
     line = f"mapped {len(model.variables)} variables: {', '.join(['encoder', *parts])}; "
     line += "newly initialised 0"
     if absent:
-        line += f" (no {', no '.join(absent)} there; who needs one makes it anew)"
+        line += f" (no {', no '.join(absent)} there; initialised where needed)"
     return line

@@ -18,10 +18,10 @@ Known = tuple[BertConfig, tuple[str, ...]]  # the architecture, the tokens by id
 
 
 def check_input(options: ConvertOptions) -> tuple[str, ...]:
-    """Checks all of the input that TensorFlow is not needed for; returns its vocabulary.
+    """Checks as much of the input as it can without TensorFlow; returns its vocabulary.
 
-    That is everything of Hugging Face's layout but the values of the weights, and
-    everything of the others' but their checkpoints.
+    That is all of Hugging Face's layout but the values of the weights, and all of the
+    other layouts but their checkpoints.
     """
     config, tokens = _KNOWN[options.source](options.input, options.lower_case)
     classifies = options.source == "run" and (options.input / "labels.txt").exists()
@@ -31,7 +31,7 @@ def check_input(options: ConvertOptions) -> tuple[str, ...]:
 
 
 def check_target(target: str, config: BertConfig, parts: Collection[str], where: str) -> None:
-    """UserError for a model of these name_map.PARTS that the target has no place for."""
+    """UserError if the target has no place for a model with these name_map.PARTS."""
     if target == "google":
         check_for_google(config, parts, where)
     elif target == "huggingface":
@@ -39,7 +39,7 @@ def check_target(target: str, config: BertConfig, parts: Collection[str], where:
 
 
 def find_google_prefix(directory: Path) -> Path:
-    """Google's published name, or the one checkpoint that training has left."""
+    """The prefix of the checkpoint with Google's published name, or of the only one."""
     if (directory / f"{GOOGLES_PREFIX}.index").exists():
         return directory / GOOGLES_PREFIX
     found = sorted(directory.glob("*.index"))

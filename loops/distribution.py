@@ -1,7 +1,7 @@
-"""The devices that make a step together, by TensorFlow's own strategies.
+"""The devices that take a step together, through TensorFlow's own strategies.
 
-A step is `run` on each of them, with a copy of weights, moments and step number each; what
-they make of their parts of the batch is `all_reduced`, and then each changes its copy alike.
+A step is `run` on each of them, with its own copy of weights, moments and step number. What
+they compute from their parts of the batch is `all_reduced`; then all update their copies alike.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ class Replicas:
             yield
 
     def run(self, function: Callable, *arguments: Any) -> Any:
-        """function(*arguments) on each device, for use in a tf.function; the first's result."""
+        """Calls function on each device, within a tf.function; returns the first's result."""
         if self._strategy is None:
             return function(*arguments)
         results = self._strategy.run(function, arguments)
@@ -59,7 +59,7 @@ class Replicas:
         return context.all_reduce(tf.distribute.ReduceOp.SUM, tensors, self._communication)
 
     def spread(self, variables: Sequence[tf.Variable]) -> None:
-        """Gives the variables of all workers the chief's values, bit by bit."""
+        """Gives the variables of all workers the chief's values, bit for bit."""
         if self.team.size == 1:
             return
 
@@ -93,9 +93,9 @@ class Replicas:
 
 
 def start_replicas(options: DistributionOptions | None, team: Team) -> Replicas:
-    """The devices that --distribution asks for; before TensorFlow has computed anything.
+    """The devices that --distribution asks for; call it before TensorFlow computes anything.
 
-    Raises UserError where they cannot share a batch evenly.
+    Raises UserError if they cannot share a batch evenly.
     """
     if options is None:
         return Replicas()
@@ -106,8 +106,8 @@ def start_replicas(options: DistributionOptions | None, team: Team) -> Replicas:
 
 def _strategy(options: DistributionOptions, team: Team) -> Any:
     if team.size > 1:
-        # The strategy waits for all of them without letting any other thread work: the chief
-        # may be reading a corpus for minutes yet, and who waits is to show that it lives.
+        # The strategy waits for all workers and lets no other thread work meanwhile. But the
+        # chief may still read a corpus for minutes, and who waits has to show signs of life.
         team.gather("here")
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
         stopping.handle_signals()
@@ -119,8 +119,8 @@ def _strategy(options: DistributionOptions, team: Team) -> Any:
 
 
 def mirrored(devices: Sequence[Any]) -> tf.distribute.Strategy:
-    """All of `devices`, of this process. CPUs, which only tests have several of, add up in
-    their order."""
+    """A strategy over `devices`, all of this process. Several CPUs, which only tests have,
+    are added up in order."""
     names = [device.name for device in devices]
     is_cpu = devices[0].device_type == "CPU"
     return tf.distribute.MirroredStrategy(

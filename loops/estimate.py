@@ -1,4 +1,4 @@
-"""How long a training would take, before there is a model: an estimate, and what it assumes."""
+"""How long training would take, before there is a model: an estimate, and what it assumes."""
 
 import time
 
@@ -10,8 +10,8 @@ from loops.console import format_seconds
 from loops.length import num_steps
 from loops.options import LengthOptions
 
-# Steps reach 60 to 86% of the speed of the matrix products, the larger share when the model
-# is larger, and less where memory is slow beside the processor (docs/performance.md).
+# Steps reach 60 to 86% of the speed of the matrix products, more in larger models, and less
+# where memory is slow compared with the processor (docs/performance.md).
 ASSUMED_SHARE = 0.5
 
 
@@ -21,7 +21,7 @@ def estimate(
     steps_per_epoch: float,
     length: LengthOptions,
 ) -> str:
-    """A line on how long pretraining would be; batch_shape: (B, S, P)."""
+    """A line on how long pretraining would take; batch_shape: (B, S, P)."""
     speed = matmul_gflops(repeats=5)
     seconds = training_flops(config, *batch_shape) / (ASSUMED_SHARE * speed * 1e9)
     steps = num_steps(length, steps_per_epoch, seconds)
@@ -29,13 +29,13 @@ def estimate(
         f"training would be {steps:,} steps of {batch_shape[0] * batch_shape[1]:,} "
         f"tokens, {steps / steps_per_epoch:.1f} epochs, in about "
         f"{format_seconds(steps * seconds)}; this assumes that a step reaches "
-        f"{ASSUMED_SHARE:.0%} of the {speed:.0f} GFLOP/s that a matrix product has here now, "
-        "and leaves out evaluation"
+        f"{ASSUMED_SHARE:.0%} of the {speed:.0f} GFLOP/s that a matrix product reaches "
+        "here now, and leaves out evaluation"
     )
 
 
 def matmul_gflops(size: int = 2048, repeats: int = 7) -> float:
-    """The best of some square float32 products, in GFLOP/s."""
+    """The best speed of a few square float32 products, in GFLOP/s."""
     x = tf.random.stateless_normal([size, size], seed=[0, 0])
     product = tf.function(lambda: tf.matmul(x, x)[0, 0])
     product()

@@ -19,7 +19,7 @@ class Evaluator:
     def __call__(self, batches: Iterable[Any]) -> dict[str, float]:
         totals: dict[str, np.ndarray] = {}
         for batch in batches:
-            stopping.check()  # evaluations are long, and can be made again
+            stopping.check()  # evaluations are long, and can be repeated
             with memory_errors(len(batch.input_ids)):
                 sums = self._sums(batch)
             for name, pair in sums.items():
@@ -28,15 +28,15 @@ class Evaluator:
 
 
 class Predictor:
-    """What a function makes of batches where their example_weights are not 0."""
+    """A function's results for the rows of batches whose example_weights are not 0."""
 
     def __init__(self, function: Callable[[Any], tf.Tensor], in_training: bool = True):
-        """in_training: whether it is --micro_batch_size that sets the rows of a batch."""
+        """in_training: whether --micro_batch_size sets the rows of a batch."""
         self._function = tf.function(function, autograph=False, reduce_retracing=True)
         self._remedy = () if in_training else ("--batch_size={}",)
 
     def __call__(self, batches: Iterable[Any]) -> np.ndarray:
-        """[m, ...], in the order of the batches: one row per text, or a word.
+        """[m, ...], in the order of the batches: one row per text, or per word.
 
         The function returns [B, ...], or [B, S, ...] for words.
         """

@@ -9,7 +9,7 @@ from loops.exported import DEFAULT, Exported, Signatures
 from loops.failures import disk_errors
 from loops.warmup import write_requests
 
-_WARMUP_SIZES = (1, 8)  # texts a request
+_WARMUP_SIZES = (1, 8)  # texts per request
 
 
 def save(
@@ -23,7 +23,7 @@ def save(
 
     Args:
       name: of the model, for the requests.
-      examples: texts for the requests, a short and a long one or so.
+      examples: texts for the requests, for instance a short and a long one.
     """
     requests = [
         (signature, {spec.name: [text] * size for spec in function.input_signature})
@@ -37,7 +37,7 @@ def save(
 
 
 def described(signatures: Signatures) -> list[str]:
-    """A line a signature: what goes in, what comes out."""
+    """One line per signature: what goes in, what comes out."""
     lines = []
     for name, function in sorted(signatures.items(), key=lambda item: item[0] != DEFAULT):
         outputs = function.get_concrete_function().structured_outputs

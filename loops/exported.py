@@ -48,7 +48,7 @@ def regressing(
 
     def regress(text: tf.Tensor, text_pair: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
         numbers = tf.squeeze(model.logits(to_batch(text, text_pair)), axis=1)
-        # float32 has no room for a date and the difference of two.
+        # float32 is too coarse to tell, for example, two close dates apart.
         return {"predicted": tf.cast(numbers, tf.float64) * deviation + mean}
 
     return {DEFAULT: _traced(regress, _texts(pairs))}
@@ -59,7 +59,7 @@ def filling_masks(
 ) -> Signatures:
     """text [B] -> words [B, P, K] and probabilities [B, P, K] of each [MASK], best first.
 
-    P is the largest number of masks in a text of the batch; beyond those of a text,
+    P is the largest number of masks in a text of the batch; past a text's own masks,
     words are empty and probabilities 0.
     """
 

@@ -1,4 +1,4 @@
-"""TensorFlow's exceptions, as what they mean to the person who runs it."""
+"""TensorFlow's exceptions, in terms of what they mean to the user."""
 
 import contextlib
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from bert_core.errors import RunError
 
 @contextlib.contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """What is raised while writing `path`, as OSError: the disk is full or gone."""
+    """Turns what is raised while writing `path` into OSError: the disk is full or gone."""
     try:
         yield
     # A full disk is ResourceExhaustedError, a limit on file sizes OutOfRangeError, ...
@@ -23,10 +23,10 @@ def disk_errors(path: Path) -> Iterator[None]:
 def memory_errors(
     rows: int, remedy: str = "--micro_batch_size={} --allow_drift"
 ) -> Iterator[None]:
-    """What is raised for want of memory, as RunError with what to try.
+    """Turns lack of memory into RunError, which says what to try.
 
     rows: computed at a time.
-    remedy: the flags for {} of them. A run that was begun with more has recorded that.
+    remedy: the flags for {} rows. A run has recorded its number, hence --allow_drift.
     """
     try:
         yield

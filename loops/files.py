@@ -1,4 +1,4 @@
-"""Writing small files so that they are whole or absent, also after a power cut."""
+"""Writing small files so that they are whole or absent, even after a power cut."""
 
 import contextlib
 import hashlib
@@ -22,7 +22,7 @@ def sync(path: Path) -> None:
 
 
 def write_whole(path: Path, data: bytes | str) -> None:
-    """Writes beside `path`, syncs, renames over it, syncs the directory."""
+    """Writes next to `path`, syncs, renames over it, syncs the directory."""
     beside = path.with_name(path.name + ".tmp")
     with naming(beside), beside.open("wb") as file:
         # A path on the command line may hold bytes that are not UTF-8.
@@ -43,7 +43,7 @@ def sha256(path: Path) -> str:
 
 
 def check_name(path: Path, flag: str = "") -> None:
-    """UserError for a path that TensorFlow would not read, or would take for several."""
+    """UserError for a path that TensorFlow cannot read, or would take for a pattern."""
     try:
         str(path).encode()
     except UnicodeEncodeError:
@@ -75,7 +75,7 @@ def check_writable(path: Path, flag: str) -> None:
 def check_new_file(path: Path, flag: str) -> None:
     """UserError, naming the flag, unless `path` is absent and can be written."""
     if path.exists():
-        raise UserError(f"{flag}={path}: is there already; name a new file")
+        raise UserError(f"{flag}={path}: already exists; name a new file")
     beside = partial_of(path)
     try:
         beside.touch(exist_ok=False)
@@ -86,7 +86,7 @@ def check_new_file(path: Path, flag: str) -> None:
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """Yields a file beside `path` to fill; syncs and renames it when all went well."""
+    """Yields a file next to `path` to fill; syncs and renames it if all goes well."""
     beside = partial_of(path)
     try:
         with naming(beside), beside.open("xb") as file:
@@ -100,14 +100,14 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def partial_of(path: Path) -> Path:
-    """Where `path` stands until it is whole."""
-    # Not of the process's id: in a container that is the same at every start.
+    """Where `path` is written until it is whole."""
+    # Not named by process id: in a container that is the same at every start.
     return path.with_name(f"{path.name}.partial-{secrets.token_hex(4)}")
 
 
 @contextlib.contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Lets an OSError say which file it is about, where the system does not."""
+    """Makes an OSError say which file it is about, where the system does not."""
     try:
         yield
     except OSError as error:

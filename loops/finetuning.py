@@ -1,4 +1,4 @@
-"""Scoring what is fine-tuned, and keeping its best weights. The same for every task."""
+"""Scoring a fine-tuned model, and keeping its best weights. The same for every task."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ Score = Callable[[Any, np.ndarray], dict[str, float]]
 
 
 class Questions(NamedTuple):
-    """Batches of a whole split, and what the answers are held against."""
+    """Batches of a whole split, and what the answers are compared with."""
 
     batches: Any
     order: np.ndarray  # [m] int64: answer i of the batches is answer order[i] of the split
@@ -47,10 +47,10 @@ class Scorer:
 
 
 class BestWeights:
-    """The weights whose dev `metric` is the highest so far, the lower loss deciding ties.
+    """The weights whose dev `metric` is the highest so far; the lower loss breaks ties.
 
-    What was best is read off the metrics, so that a resumed run judges as one that
-    was never stopped.
+    What was best is read from the metrics, so a resumed run judges like one that was
+    never stopped.
     """
 
     def __init__(
@@ -66,9 +66,9 @@ class BestWeights:
         self._checkpoints.forget_after(last)
 
     def offer(self, step: int, values: dict[str, float]) -> bool:
-        """Saves the weights if `values` beat those of all that are kept; says whether."""
-        # Not all dev lines so far: taken up under other settings, a run may not come to
-        # its best again.
+        """Saves the weights if `values` beat those of all kept ones; returns whether."""
+        # Not those of all dev lines so far: a run resumed under other settings may never
+        # be as good again.
         kept = marked_steps(self._directory)
         earlier = [
             self._rank(x)
@@ -96,9 +96,9 @@ class BestWeights:
 
 def same_outputs(start: Path, task: str, names: Sequence[str], pooling: str) -> bool:
     """Whether `start` was trained for this very task, converted classifiers included, and
-    has these very outputs, so that its last layer serves.
+    has these very outputs, so that its last layer can be used.
 
-    pooling: what that layer is to read of a text, if the task is one of whole texts.
+    pooling: what that layer is to read of a text, if the task is about whole texts.
     """
     labels = start / "labels.txt"
     same_task = read_record(start).get("task", "classification") == task

@@ -1,14 +1,14 @@
-"""What the workers beside the chief do: the same steps, and nothing on a disk."""
+"""What the workers other than the chief do: the same steps, and nothing on disk."""
 
 from loops import stopping
 from loops.plan import Plan, build, identity, measured, schedule, settled
 
 
 def follow(plan: Plan) -> None:
-    """Goes along with the chief's `open_session` and `train`: what waits for all workers
-    there has its counterpart here, in the same order.
+    """Keeps in step with the chief's `open_session` and `train`: whatever waits for all
+    workers there has its counterpart here, in the same order.
 
-    Raises Stopped when a signal has come to any worker.
+    Raises Stopped when any worker has received a signal.
     """
     replicas, options = plan.replicas, plan.training
     team = replicas.team

@@ -29,7 +29,7 @@ from loops.vocabulary_files import read_tokenizer
 
 
 def read(directory: Path, lower_case: bool | None) -> Portable:
-    """UserError, one line, for what is not BERT, missing, damaged or of another shape."""
+    """Reads it; a one-line UserError for what is not BERT, missing, damaged or misshapen."""
     config = from_google(read_json(directory / GOOGLES_CONFIG), str(directory / GOOGLES_CONFIG))
     tokenizer = read_tokenizer(directory, lower_case)
     prefix = find_google_prefix(directory)
@@ -45,7 +45,7 @@ def read(directory: Path, lower_case: bool | None) -> Portable:
     }
     num_classes = (shapes.get("output_weights") or (0,))[0] if "output" in parts else 0
     if "output" in parts:
-        parts.add("pooler")  # which every classifier of Google's reads
+        parts.add("pooler")  # which every Google classifier reads
     rows = fitting(names.rows(config, parts, num_classes), shapes, prefix)
     variables = take(rows, lambda name: load(reader, name, prefix))
     report += [skipped(x) for x in left_over(shapes, rows, "bert/", prefix)]
@@ -61,11 +61,11 @@ def read(directory: Path, lower_case: bool | None) -> Portable:
 
 
 def write(directory: Path, model: Portable) -> list[str]:
-    """Writes into an existing directory; returns a report, a line a variable.
+    """Writes into an existing directory; returns a report, one line per variable.
 
     The checkpoint is what tf.compat.v1.train.Saver and tf.train.load_checkpoint read.
-    tokenizer_config.json and labels.txt are not files of Google's; they keep what its
-    layout has no place for.
+    tokenizer_config.json and labels.txt are not part of Google's layout; they keep what
+    it has no place for.
     """
     config = to_google(model.config)
     tensors: dict[str, np.ndarray] = {}

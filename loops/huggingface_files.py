@@ -35,7 +35,7 @@ _PICKLES = ("pytorch_model.bin", "model.safetensors.index.json", "tf_model.h5")
 
 
 class Found(NamedTuple):
-    """A directory whose settings, names and shapes fit each other; no value read yet."""
+    """A directory whose settings, names and shapes fit together; no value read yet."""
 
     config: BertConfig
     tokenizer: FoundTokenizer
@@ -43,11 +43,11 @@ class Found(NamedTuple):
     file: SafetensorsFile
     spelled: dict[str, str]  # {canonical name: name in the file}
     rows: list[Row]
-    report: list[str]  # of what is not wanted
+    report: list[str]  # what is skipped
 
 
 def find(directory: Path, lower_case: bool | None) -> Found:
-    """UserError, one line, for what is not BERT, missing, damaged or of another shape."""
+    """Checks it; a one-line UserError for what is not BERT, missing, damaged or misshapen."""
     values = read_json(directory / CONFIG)
     config = from_huggingface(values, str(directory / CONFIG))
     tokenizer = read_tokenizer(directory, lower_case)
@@ -75,7 +75,7 @@ def find(directory: Path, lower_case: bool | None) -> Found:
 
 
 def read(directory: Path, lower_case: bool | None) -> Portable:
-    """The whole model; UserError as `find`, or for values that are not BERT's."""
+    """The whole model; UserError as in `find`, or for values that are not BERT's."""
     found = find(directory, lower_case)
     path, spelled, report = directory / WEIGHTS, found.spelled, list(found.report)
 
@@ -86,7 +86,9 @@ def read(directory: Path, lower_case: bool | None) -> Portable:
     for name, original in names.TIED.items():
         if name in spelled:
             if not np.array_equal(load(name), load(original)):
-                raise UserError(f"{path}: {name} is not tied to {original}, as in BERT it is")
+                raise UserError(
+                    f"{path}: {name} differs from {original}; in BERT they are tied"
+                )
             report.append(skipped(spelled[name], f"equal to {original}, its other name"))
     mapped = [row._replace(theirs=tuple(spelled[x] for x in row.theirs)) for row in found.rows]
     tokenizer = found.tokenizer
@@ -102,7 +104,7 @@ def read(directory: Path, lower_case: bool | None) -> Portable:
 
 
 def write(directory: Path, model: Portable) -> list[str]:
-    """Writes into an existing directory; returns a report, a line a variable."""
+    """Writes into an existing directory; returns a report, one line per variable."""
     pad_id = model.tokens.index("[PAD]")
     config = to_huggingface(model.config, model.parts, model.labels, pad_id)
     tokenizer = {
@@ -128,8 +130,8 @@ def _weights(directory: Path) -> Path:
     for name in _PICKLES:
         if (directory / name).exists():
             raise UserError(
-                f"{directory}: has {name} instead of {WEIGHTS}, which alone is read; with "
-                f"transformers: BertForPreTraining.from_pretrained({str(directory)!r})"
+                f"{directory}: has {name} instead of {WEIGHTS}, all that is read; convert it "
+                f"with transformers: BertForPreTraining.from_pretrained({str(directory)!r})"
                 ".save_pretrained(NEW)"
             )
     raise UserError(f"{directory}: has no {WEIGHTS}")
@@ -138,7 +140,7 @@ def _weights(directory: Path) -> Path:
 def _spelled(
     file: SafetensorsFile, config: dict[str, object], path: Path
 ) -> tuple[dict[str, str], list[str]]:
-    """({canonical name: name in the file}, a report of what is not wanted)."""
+    """({canonical name: name in the file}, a report of what is skipped)."""
     has_pooler = any(
         names.canonical(x).startswith(names.PREFIXES["pooler"]) for x in file.shapes
     )

@@ -52,7 +52,7 @@ def fill_in(
 def best_words(
     logits: tf.Tensor, tokens: Sequence[str], k: int
 ) -> list[tuple[tuple[str, float], ...]]:
-    """[n, V] -> for each row its k likeliest tokens, with their odds."""
+    """[n, V] -> the k likeliest tokens of each row, with their odds."""
     values, indices = tf.math.top_k(tf.nn.softmax(logits), min(k, logits.shape[1]))
     return [
         tuple((tokens[i], share) for i, share in zip(row, shares, strict=True))
@@ -63,7 +63,7 @@ def best_words(
 def neighbours(
     table: np.ndarray, ids: Sequence[int], candidates: np.ndarray, k: int
 ) -> list[list[tuple[int, float]]]:
-    """For each id the k candidates nearest by the cosine of their rows, itself left out.
+    """For each id, the k candidates nearest to it by cosine of rows, itself left out.
 
     Args:
       table: [V, H], the embedding of each token.

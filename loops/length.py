@@ -14,9 +14,9 @@ from loops.options import LengthOptions
 from loops.train_step import TrainState, TrainSteps
 
 _BATCHES_SIZED = 100  # made, not trained on
-_STEPS_FIRST = 2  # which trace, and warm up
-_STEPS_TIMED = 3  # each of as many times, of which the median counts
-_FLOPS_PER_CALL = 2e11  # two seconds or so of two cores
+_STEPS_FIRST = 2  # to trace and warm up
+_STEPS_TIMED = 3  # in each of three timings, of which the median counts
+_FLOPS_PER_CALL = 2e11  # about two seconds on two cores
 _MOST_STEPS_PER_CALL = 10
 
 
@@ -26,11 +26,11 @@ def seconds_per_step(
     make_batches: Callable[[int, int], Iterable[Any]],
     window: int = 0,
 ) -> float:
-    """Measures the step at learning rate 0, then resets: nothing is changed by it.
+    """Measures a step at learning rate 0, then resets, so that nothing is changed.
 
-    Texts of many lengths make batches of many sizes. What is measured is the time a token,
-    padding included, that of windows as well; how many tokens a batch has on average is
-    seen from the first `_BATCHES_SIZED`, which costs no training.
+    Texts of many lengths make batches of many sizes. So the time per token is measured,
+    where padding counts, that of windows too. The mean number of tokens in a batch is
+    taken from the first `_BATCHES_SIZED`, which are made but not trained on.
     """
     sizes = [num_computed(x.input_ids, window) for x in make_batches(0, _BATCHES_SIZED)]
     firsts = [_STEPS_FIRST + i * _STEPS_TIMED for i in range(3)]
@@ -54,7 +54,7 @@ def num_computed(input_ids: tf.Tensor, window: int) -> int:
 
 
 def num_steps(length: LengthOptions, steps_per_epoch: float, seconds: float) -> int:
-    """The steps of a run, if a step takes `seconds`: the fewest that a limit gives."""
+    """The steps of a run, if each takes `seconds`: the fewest that any limit allows."""
     limits = []
     if length.num_train_steps is not None:
         limits.append(length.num_train_steps)
@@ -68,7 +68,7 @@ def num_steps(length: LengthOptions, steps_per_epoch: float, seconds: float) -> 
 def steps_per_call(parameters: int, tokens_per_step: int) -> int:
     """Steps per host call: as many as take a second or two on two cores, ten at most.
 
-    A signal waits for the call to end. Not measured, so that runs alike log alike.
+    A signal waits for the call to end. Not measured, so that equal runs log the same.
     """
     flops = 6 * parameters * tokens_per_step
     return min(_MOST_STEPS_PER_CALL, max(1, int(_FLOPS_PER_CALL // flops)))

@@ -16,10 +16,10 @@ _LONGEST = 1 << 26  # bytes of a line; what all workers record may hold thousand
 
 
 class Line:
-    """One end of it; anyone may say, one thread hears."""
+    """One end of a connection; any thread may `say`, one thread reads `heard`."""
 
     def __init__(self, connection: socket.socket):
-        """Until `wait_forever`, five seconds without a word end `heard`."""
+        """Until `wait_forever`, five seconds of silence end `heard`."""
         connection.settimeout(5.0)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._connection, self._file = connection, connection.makefile("rb")
@@ -35,7 +35,7 @@ class Line:
             self._connection.sendall(json.dumps(message).encode() + b"\n")
 
     def heard(self) -> Iterator[dict[str, Any]]:
-        """Each object, until the connection is cut or something else comes."""
+        """Each object received, until the connection is cut or something else comes."""
         try:
             while text := self._file.readline(_LONGEST):
                 message = json.loads(text)
@@ -53,9 +53,9 @@ class Line:
 
 
 def meet(cluster: Cluster, port: int, patience: float) -> dict[int, Line]:
-    """The chief's lines to all workers, another's to the chief, {0: line}.
+    """On the chief, its lines to all workers; on another, {0: its line to the chief}.
 
-    After `patience` seconds without those that have not come. port: the chief's.
+    Those that have not come in `patience` seconds are missing. port: the chief's.
     """
     deadline = time.monotonic() + patience
     lines: dict[int, Line] = {}
@@ -70,7 +70,7 @@ def meet(cluster: Cluster, port: int, patience: float) -> dict[int, Line]:
     else:
         host, _ = cluster.host_and_port(0)
         while not lines and time.monotonic() < deadline:
-            with contextlib.suppress(OSError):  # not there yet, nor perhaps its name
+            with contextlib.suppress(OSError):  # not up yet, nor perhaps its name
                 line = Line(socket.create_connection((host, port), timeout=5.0))
                 line.say({"worker": cluster.index, "of": cluster.addresses})
                 lines[0] = line
@@ -89,14 +89,14 @@ def _listening(port: int) -> socket.socket:
     except OSError as error:
         raise UserError(
             f"--peer_port={port}: cannot be listened on ({error.strerror}); is another "
-            "training running here?"
+            "run training here?"
         ) from None
     server.settimeout(BEAT / 4)
     return server
 
 
 def _welcome(line: Line, cluster: Cluster, lines: dict[int, Line]) -> None:
-    """A worker's first words; strangers are let go."""
+    """Hears a worker's first words, and admits it; turns strangers away."""
     said = next(line.heard(), {})
     index, size = said.get("worker"), len(cluster.addresses)
     if (
@@ -106,5 +106,5 @@ def _welcome(line: Line, cluster: Cluster, lines: dict[int, Line]) -> None:
     ):
         lines[index] = line
         return
-    line.say({"end": "TF_CONFIG: its workers are not those of the chief's", "code": 2})
+    line.say({"end": "TF_CONFIG: its workers are not those of the chief", "code": 2})
     line.close()

@@ -2,10 +2,10 @@
 
 Numbers below 6e-8 are 0 in float16 and those above 65,504 infinite. So the loss is
 multiplied by a power of two, and the gradients, which are float32 by then, divided by
-it: that changes no bit of a number that stayed in range. The scale is found on the way
+it: that changes no bit of a number that stayed in range. The scale is found during training
 (Micikevicius et al. 2017, https://arxiv.org/abs/1710.03740, section 3.2, and its
 sequel at https://docs.nvidia.com/deeplearning/performance/mixed-precision-training):
-halved where a gradient overflowed, and that step skipped; doubled after many good ones.
+halved when a gradient overflows, and that step skipped; doubled after many good ones.
 """
 
 import tensorflow as tf
@@ -14,7 +14,7 @@ import tensorflow as tf
 START = 2.0**10
 FLOOR, CEILING = 1.0, 2.0**16
 DOUBLED_AFTER = 2000  # good steps in a row
-MOST_SKIPPED = 20  # steps in a row; enough to come from any scale down to the floor
+MOST_SKIPPED = 20  # steps in a row; enough to get from any scale down to the floor
 
 
 class LossScale(tf.Module):
@@ -28,15 +28,15 @@ class LossScale(tf.Module):
         self.streak = tf.Variable(0, trainable=False, name="streak")
 
     def up(self, loss: tf.Tensor) -> tf.Tensor:
-        """The loss, as it is to be differentiated."""
+        """The loss to differentiate."""
         return loss * self.scale
 
     def down(self, share: tf.Tensor) -> tf.Tensor:
-        """What to multiply gradients by, for the scale to go."""
+        """What to multiply gradients by, with the scale undone."""
         return share / self.scale
 
     def update(self, finite: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Counts a step, good or not; returns what is to be reported of it."""
+        """Counts a step, good or not; returns what to report of it."""
         used = self.scale.read_value()
         streak = tf.where(
             finite, tf.maximum(self.streak, 0) + 1, tf.minimum(self.streak, 0) - 1

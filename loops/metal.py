@@ -1,9 +1,9 @@
 """Apple's GPUs: what is refused there, and whether their results are to be believed.
 
 tensorflow-metal 1.2.0 has been seen to compute wrongly, to raise and to hang where the
-CPU does none of it, and there is no such device where this project is tested. So at
-start a process of its own makes one compiled training step on both devices; unless loss
-and gradients agree, training is on the CPU. It is a process of its own because a device
+CPU does none of these, and this project is tested without such a device. So at start
+a separate process takes one compiled training step on both devices; unless loss and
+gradients agree, training is on the CPU. The process is separate because a device
 cannot be hidden once it has been used, and because it may crash. Masks are drawn
 inside tf.data, which always runs on the CPU.
 
@@ -18,7 +18,7 @@ from typing import Any
 
 from bert_core.errors import UserError
 
-TOLERANCE = 1e-3  # of a gradient's norm; sums in another order differ by some 1e-6
+TOLERANCE = 1e-3  # of a gradient's norm; sums in another order differ by about 1e-6
 _COARSER = {"float32": 1, "bfloat16": 64, "float16": 8}  # by the bits they have
 _SECONDS = 300
 
@@ -29,13 +29,13 @@ def has_metal(devices: Sequence[Any], platform: str = sys.platform) -> bool:
 
 
 def refuse_xla(xla: bool) -> None:
-    """UserError for what a Metal device has not got."""
+    """UserError for XLA, which Metal devices do not have."""
     if xla:
         raise UserError("--xla: there is no XLA for Apple's GPU; leave it out")
 
 
 def reason_against(precision: str, command: Sequence[str] | None = None) -> str | None:
-    """Why the GPU is not to be used, None where it agrees with the CPU; takes seconds.
+    """Why not to use the GPU; None if it agrees with the CPU. Takes seconds.
 
     command: what prints the difference, for tests.
     """
@@ -46,7 +46,7 @@ def reason_against(precision: str, command: Sequence[str] | None = None) -> str 
             command, cwd=root, capture_output=True, text=True, check=False, timeout=_SECONDS
         )
     except subprocess.TimeoutExpired:
-        return f"a step on it has not ended in {_SECONDS} seconds"
+        return f"a step on it did not end in {_SECONDS} seconds"
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         return f"a step on it fails ({last[:200]})"
@@ -69,10 +69,10 @@ def difference(precision: str, one: str = "/CPU:0", other: str = "/GPU:0") -> fl
 
 
 def loss_and_gradients(precision: str, device: str) -> list[Any]:
-    """Of one step of a small BERT with every kind of layer, compiled.
+    """Those of one compiled step of a small BERT with every kind of layer.
 
-    Arrays: the loss's sum, a gradient a variable, and tenths that dropout keeps, for a
-    device may draw other numbers but must draw some.
+    Arrays: the loss's sum, a gradient per variable, and how many tenths dropout keeps:
+    a device may draw other numbers, but must draw some.
     """
     import tensorflow as tf
 

@@ -1,6 +1,6 @@
-"""metrics.jsonl: one JSON object a line, {"split", "step", name: value, ...}.
+"""metrics.jsonl: one JSON object per line, {"split", "step", name: value, ...}.
 
-Each step stands there once: opening it to go on from a checkpoint drops the lines
+Each step is there once: opening the file to go on from a checkpoint drops the lines
 after that checkpoint, which will be written again.
 """
 
@@ -16,12 +16,12 @@ from loops.files import naming, write_whole
 class MetricsLog:
     """Appends lines.
 
-    evaluations: the lines that stand in the file but those of training, which can be millions.
-    num_skipped: of all, the training steps that were skipped.
+    evaluations: the file's lines but those of training, of which there can be millions.
+    num_skipped: how many training steps have been skipped.
     """
 
     def __init__(self, path: Path, last_step: int):
-        """Opens to go on after `last_step`; test figures come after all steps."""
+        """Opens to go on after `last_step`; drops test figures, which come after all steps."""
         kept = [
             line
             for line in read_metrics(path)
@@ -74,7 +74,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
-    """The object, if it says of which split and step it is."""
+    """The object, if it names its split and step."""
     try:
         found = json.loads(line)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""A large batch by way of small ones: less memory for the same update."""
+"""A large batch in small parts: less memory for the same update."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,9 +19,9 @@ def added_up(
 ) -> Nested:
     """The sum of `of_part(part, i)` over a replica's share of `num_parts` equal parts.
 
-    One part after the other, so that the memory is one part's, and in their order, so
-    that the sum is the same bit for bit each time. One replica adds up the first half, then
-    the second, and then these two, as two replicas would (if the number of parts is even).
+    Parts run one at a time, so that memory holds one, and in order, so that the sum is
+    the same bit for bit each time. A single replica adds up the first half, then the
+    second, and then these two, as two replicas would (if the number of parts is even).
 
     Args:
       of_part: gives tensors of the same shapes for each part; called once when traced.
@@ -57,8 +57,8 @@ def added_up(
         )
         return i + 1, half, total
 
-    # With two halves, the first one ends as `half`. One loop for both: two would run beside
-    # each other, and so would two parts.
+    # With two halves, the first ends up in `half`. One loop for both: two loops, and so
+    # two parts, would run at the same time.
     half = tf.nest.map_structure(tf.zeros_like, first) if in_halves else ()
     start = tf.constant(1), half, first
     _, half, total = tf.while_loop(lambda i, *_: i < count, add, start, parallel_iterations=1)

@@ -25,11 +25,11 @@ def check_new(path: Path, flag: str) -> None:
 
 @contextlib.contextmanager
 def new_directory(path: Path) -> Iterator[Path]:
-    """Yields a directory beside `path` to fill, and renames it when all went well.
+    """Yields a directory next to `path` to fill, and renames it if all goes well.
 
-    Raises OSError when the disk does not take it, or `path` was filled meanwhile.
+    Raises OSError if the disk fails or is full, or `path` was filled meanwhile.
     """
-    # Beside the target, as a rename cannot cross file systems.
+    # Next to the target, as a rename cannot cross file systems.
     partial = partial_of(path)
     with naming(partial):
         partial.mkdir(parents=True)

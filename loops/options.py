@@ -1,4 +1,4 @@
-"""What training can be told, as frozen dataclasses. No TensorFlow here."""
+"""The options of training, as frozen dataclasses. No TensorFlow here."""
 
 import dataclasses
 import math
@@ -18,22 +18,20 @@ class ScheduleOptions:
 
     def __post_init__(self) -> None:
         if not 0 < self.learning_rate < math.inf:
-            raise UserError(
-                f"--learning_rate={self.learning_rate}: must be above 0, and a number"
-            )
+            raise UserError(f"--learning_rate={self.learning_rate}: must be above 0 and finite")
         if not 0 <= self.warmup_share < 1:
             raise UserError(
                 f"--warmup_share={self.warmup_share}: must be at least 0 and below 1, "
                 "or training would end before the warmup does"
             )
         if not 0 <= self.decay_power < math.inf:
-            raise UserError(f"--decay_power={self.decay_power}: must be a number from 0 on")
+            raise UserError(f"--decay_power={self.decay_power}: must be at least 0 and finite")
 
 
 @dataclasses.dataclass(frozen=True)
 class LengthOptions:
-    """How long to train: steps, epochs or minutes; with minutes beside one of the others,
-    whichever is over first."""
+    """How long to train: steps, epochs or minutes; if minutes are given with one of the
+    others, whichever is over first."""
 
     num_train_steps: int | None = None
     num_epochs: float | None = None
@@ -44,19 +42,19 @@ class LengthOptions:
         if not given or {"num_train_steps", "num_epochs"} <= given.keys():
             raise UserError(
                 "give --num_train_steps or --num_epochs, not both, or --max_minutes, alone or "
-                f"beside one of them; given: {', '.join(given) or 'none'}"
+                f"with one of them; given: {', '.join(given) or 'none'}"
             )
         for name, value in given.items():
             if not 0 < value < 1e15:
-                raise UserError(f"--{name}={value}: must be above 0, and a number")
+                raise UserError(f"--{name}={value}: must be above 0 and finite")
 
 
 @dataclasses.dataclass(frozen=True)
 class LoopOptions:
     """When to do what, in optimiser steps."""
 
-    steps_per_loop: int | None = None  # steps per host call; None: as suits the model
-    eval_steps: int | None = None  # between evaluations; None: as the task sees fit
+    steps_per_loop: int | None = None  # steps per host call; None: depends on the model
+    eval_steps: int | None = None  # between evaluations; None: depends on the task
     checkpoint_steps: int = 500  # between checkpoints
     max_to_keep: int = 3  # checkpoints
     max_bad_steps: int = 0  # steps with a loss that is not finite to skip before stopping
@@ -108,7 +106,7 @@ class RuntimeOptions:
 
 
 DISTRIBUTIONS = ("auto", "one_device", "mirrored", "multi_worker")
-_PORTS_APART = 1000  # TensorFlow's of a worker, and the one for loops/peers.py
+_PORTS_APART = 1000  # between TensorFlow's port and the one for loops/peers.py
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,7 +138,7 @@ class DistributionOptions:
 
     @property
     def port(self) -> int:
-        """Of the chief, for loops/peers.py."""
+        """The chief's, for loops/peers.py."""
         if self.peer_port is not None:
             return self.peer_port
         chiefs = self.cluster.host_and_port(0)[1] if self.cluster else 0
@@ -152,7 +150,7 @@ OPTIMIZERS = ("adamw", "lamb")
 
 @dataclasses.dataclass(frozen=True)
 class TrainingOptions:
-    """All that is the same for every task."""
+    """All options that every task shares."""
 
     adamw: AdamWOptions
     schedule: ScheduleOptions

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from bert_core.escapes import escaped
 
-# What the browser is told as well, should anything here be mistaken: nothing is loaded
-# but pictures that stand in the page itself, nothing runs.
+# A second safeguard, in the browser, should anything here be wrong: nothing is loaded but
+# pictures in the page itself, and nothing runs.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:#222}
@@ -35,7 +35,7 @@ rt{font-size:.62em;color:#555}.c0{background:#f7d4cc}.c1{background:#fbe9c6}
 
 
 def text(value: object) -> str:
-    """Anything as text of a page: no markup, no control characters."""
+    """Anything as text on a page: no markup, no control characters."""
     return html.escape(escaped(str(value)))
 
 
@@ -46,7 +46,7 @@ class Page:
         self._title, self._parts = text(title), [f"<h1>{text(title)}</h1>"]
 
     def section(self, title: str, note: str, *parts: str) -> None:
-        """A heading, a sentence on how to read what follows, and that."""
+        """Adds a heading, a sentence on how to read the parts, and the parts."""
         said = f'<p class="note">{text(note)}</p>' if note else ""
         self._parts += [f"<h2>{text(title)}</h2>{said}", *parts]
 
@@ -61,7 +61,7 @@ class Page:
 
 
 def facts(values: Mapping[str, object]) -> str:
-    """A table of names and what is so."""
+    """A table of names and values."""
     rows = (f"<tr><th>{text(k)}</th><td>{text(x)}</td></tr>" for k, x in values.items())
     return f"<table>{''.join(rows)}</table>"
 
@@ -92,7 +92,7 @@ def counts_table(counts: Sequence[Sequence[int]], names: Sequence[str]) -> str:
 
 
 def grid(kind: str, pictures: Iterable[tuple[str, str]]) -> str:
-    """Pictures with captions beside each other; kind is "charts" or "maps"."""
+    """Pictures with captions, side by side; kind is "charts" or "maps"."""
     figures = (
         f"<figure>{picture}<figcaption>{text(caption)}</figcaption></figure>"
         for picture, caption in pictures
@@ -101,6 +101,6 @@ def grid(kind: str, pictures: Iterable[tuple[str, str]]) -> str:
 
 
 def folded(summary: str, content: str, is_open: bool) -> str:
-    """Content that a click on its summary shows or hides."""
+    """Content that clicking on its summary shows or hides."""
     state = " open" if is_open else ""
     return f"<details{state}><summary>{text(summary)}</summary>{content}</details>"

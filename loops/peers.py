@@ -1,9 +1,9 @@
 """The processes that train together: asking each other, and ending when one is missing.
 
-TensorFlow's collectives carry numbers, and wait: for a process that stalls without end.
-So each worker also has a line to the chief, beside TensorFlow's: JSON, one object per line, on
-a port of its own. It carries answers (`gather`) and, once a second, signs of life. Who
-is gone, silent or late is named to all, and all leave at once with exit code 75.
+TensorFlow's collectives carry numbers, and wait without end for a process that stalls.
+So each worker also has its own line to the chief: JSON, one object per line, on a separate
+port. It carries answers (`gather`) and, once a second, signs of life. A worker that is
+gone, silent or late is named to all, and all leave at once with exit code 75.
 """
 
 import contextlib
@@ -24,8 +24,8 @@ from loops.lines import BEAT, Line, meet
 from loops.options import DistributionOptions
 
 TRY_AGAIN = os.EX_TEMPFAIL  # 75
-SILENCE = 30.0  # without any of them a process is stopped, or its machine is gone
-# What TensorFlow raises where a collective operation does not come about.
+SILENCE = 30.0  # seconds without a sign of life: the process is stopped, or its machine gone
+# What TensorFlow raises when a collective operation fails.
 _CODES = ("Unavailable", "Aborted", "Cancelled", "DeadlineExceeded", "Internal")
 LOST = tuple(f"{code}Error" for code in _CODES)
 ADVICE = "start all workers again: the same command goes on from the last checkpoint"
@@ -48,16 +48,16 @@ class Team:
         patience: float = 300.0,
         leave: Callable[[int], Any] = os._exit,
     ):
-        """Waits until all have come, or leaves naming who has not in `patience` seconds.
+        """Waits until all have come; after `patience` seconds leaves, naming who has not.
 
-        port: of the chief's, for these lines.
-        patience: also how long a main thread may do without a sign of life.
+        port: the chief's, for these lines.
+        patience: also how long a main thread may go without a sign of life.
         """
         self._cluster = cluster or Cluster(("alone",), ("alone",), 0)
         self.size, self.is_chief = len(self._cluster.addresses), self._cluster.is_chief
         self.patience = patience
         self._port, self._leave = port, leave
-        self._lines: dict[int, Line] = {}  # by worker; of others than the chief, the chief's
+        self._lines: dict[int, Line] = {}  # by worker; outside the chief, only the chief's
         self._changed = threading.Condition(threading.RLock())
         self._left = threading.Lock()
         self._gathered: dict[int, dict[int, Any]] = {}  # answers of each round so far
@@ -73,12 +73,12 @@ class Team:
     # ---- what the main thread asks ----
 
     def gather(self, value: Any) -> list[Any]:
-        """Everyone's value, by worker, once all have called this; JSON can hold it."""
+        """Everyone's value (any JSON), by worker, once all have called this."""
         if self.size == 1:
             return [value]
         with self._changed:
             number, self._round = self._round, self._round + 1
-            # Before it waits, so that who waits and has not answered does stall.
+            # Before waiting: a worker that waits and has not answered is stalled.
             self._take(self._cluster.index, {"answer": value, "round": number})
             with self.waiting():
                 self._asking_since = time.monotonic()
@@ -88,7 +88,7 @@ class Team:
             return [x for _, x in sorted(self._gathered.pop(number).items())]
 
     def from_chief(self, value: Any = None) -> Any:
-        """The chief's value, on all."""
+        """The chief's value, on every worker."""
         return self.gather(value if self.is_chief else None)[0]
 
     def asked_to_stop(self) -> bool:
@@ -99,7 +99,7 @@ class Team:
         return self._agreed if self.size > 1 else stopping.requested()
 
     def check_same(self, values: dict[str, Any]) -> None:
-        """UserError, on all, where a worker has other values than the chief has."""
+        """UserError, on all, if a worker's values differ from the chief's."""
         everyone = self.gather(json.loads(json.dumps(values)))
         for name, theirs in zip(self._cluster.names[1:], everyone[1:], strict=True):
             for key, right in everyone[0].items():
@@ -111,7 +111,7 @@ class Team:
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
-        """Inside, the others are waited for: here, or by TensorFlow's collectives."""
+        """Inside, this process waits for others: here, or in TensorFlow's collectives."""
         self._since = None
         try:
             yield
@@ -167,7 +167,7 @@ class Team:
                     line.say(message)
 
     def _listen(self, index: int, line: Line) -> None:
-        """The thread of a line: until it is cut."""
+        """Reads a line, in a thread of its own, until the line is cut."""
         for message in line.heard():
             with self._changed:
                 if "answer" in message:
@@ -176,7 +176,7 @@ class Team:
                     self._complete(message["round"], message["all"])
                 elif "end" in message and not self._ending:
                     self._end(message["end"], message["code"], but=index)
-                # The chief evaluates for long: it hears of a signal before it is asked.
+                # The chief may evaluate for long: it hears of a signal before it is asked.
                 stopping.adopt(message.get("signal", 0))
         if not self._ending:
             self._end(f"{self._cluster.names[index]} has gone; {ADVICE}", TRY_AGAIN)
@@ -196,14 +196,14 @@ class Team:
 
     def _complete(self, number: int, answers: list[Any]) -> None:
         self._gathered[number] = dict(enumerate(answers))
-        # From now on lines that are cut are as they should be.
+        # From now on it is normal for lines to be cut.
         self._ending = self._ending or self._parting
         self._changed.notify_all()
 
     # ---- the watch ----
 
     def _watch(self) -> None:
-        """The thread that tells of this process and looks after the others."""
+        """Reports on this process and watches the others, in a thread of its own."""
         while not self._ending:
             now, since = time.monotonic(), self._since
             self._say(
@@ -212,7 +212,7 @@ class Team:
                     "waiting": since is None,
                     "round": self._round,
                     "failing": self._failing_since is not None,
-                    # One that comes now is this process's own: the chief may be scoring.
+                    # While parting, a signal is for this process; the chief may be scoring.
                     "signal": 0 if self._parting else stopping.signal_number(),
                 }
             )
@@ -225,13 +225,13 @@ class Team:
     def _problem(self, index: int, line: Line, now: float) -> str | None:
         if now - line.last_heard > SILENCE:
             return f"has been silent for {SILENCE:.0f} s"
-        # Asked, it neither answers nor works: it stalls where it had waited for others.
+        # Asked, it neither answers nor works: it has stalled while waiting for others.
         last, answers = line.last, self._gathered.get(self._round - 1, {})
         answered = index in answers if self.is_chief else last.get("round") == self._round
         asking_since = self._asking_since or now
         stuck = now - asking_since > self.patience and last.get("waiting") and not answered
         if stuck or last.get("idle", 0.0) > self.patience:
-            return f"stalls: no sign of life of its main thread for {self.patience:.0f} s"
+            return f"stalls: no sign of life from its main thread for {self.patience:.0f} s"
         failing_since = self._failing_since or now
         if now - failing_since > SILENCE / 2 and not last.get("failing"):
             return "does not take part in TensorFlow's collective operations"

@@ -75,7 +75,7 @@ def _as_text(axis: Any) -> None:
 
 def _figure(rows: int, columns: int, size: tuple[float, float]) -> tuple[Any, list[Any]]:
     """A figure without pyplot: no global state, no screen."""
-    from matplotlib.figure import Figure  # half a second, so only where it is drawn
+    from matplotlib.figure import Figure  # takes half a second, so only when drawing
 
     figure = Figure(figsize=size, layout="constrained")
     return figure, list(figure.subplots(rows, columns, squeeze=False).flat)

@@ -1,4 +1,4 @@
-"""What a program wants to train, and what all workers make of it alike."""
+"""What a program wants to train, and the setup that all workers share."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
@@ -28,7 +28,7 @@ class Plan:
     seq_length: int  # tokens per sequence, at most
     unit: str  # of speed: "tokens" or "texts"
     training: TrainingOptions
-    evaluate_each_epoch: bool  # or ten times a run, where --eval_steps is not given
+    evaluate_each_epoch: bool  # or ten times a run, if --eval_steps is not given
     seed: int
     record: Mapping[str, Any]
     files: Mapping[str, str]  # of the run directory, name -> text
@@ -49,7 +49,7 @@ def build(plan: Plan, micro_batch_size: int | None) -> tuple[TrainState, TrainSt
 
 
 def identity(plan: Plan) -> dict[str, Any]:
-    """What must be the same for all workers."""
+    """What must be the same on all workers."""
     record = flat(record_of(plan, plan.training.micro_batch_size))
     return {name: value for name, value in record.items() if name != "num_threads"}
 
@@ -62,7 +62,7 @@ def record_of(plan: Plan, micro_batch_size: int | None) -> dict[str, Any]:
     record["optimizer"] = options.optimizer
     for part in ("adamw", "schedule", "length", "loop"):
         record[part] = dataclasses.asdict(getattr(options, part))
-    # These two change no number that is logged, and may change from start to start.
+    # These two affect no logged number, and may differ from start to start.
     del record["loop"]["max_to_keep"], record["loop"]["max_bad_steps"]
     return record
 
@@ -76,7 +76,7 @@ def measured(plan: Plan, state: TrainState, steps: TrainSteps, must_measure: boo
 
 
 def settled(options: LoopOptions, plan: Plan, num_train_steps: int) -> LoopOptions:
-    """With what is left to the task and the model filled in."""
+    """The options, with what depends on the task and the model filled in."""
     every = round(plan.steps_per_epoch) if plan.evaluate_each_epoch else num_train_steps // 10
     tokens = plan.batch_size * plan.seq_length
     a_call = length.steps_per_call(length.num_parameters(plan.model), tokens)

@@ -5,7 +5,7 @@ from typing import Any
 
 NEAR = 0.90  # loss above this share of the unigram entropy counts as on the plateau
 CHECK_AT = 0.25  # share of the steps after which a run should have left it
-STEEP = 0.5  # a head with such a distance penalty or more has to look at its neighbours
+STEEP = 0.5  # a head with at least this distance penalty has to look at its neighbours
 
 
 def plateau_warning(
@@ -22,8 +22,8 @@ def plateau_warning(
 
     loss and unigram_entropy are nats per token; a model that knows nothing but token
     frequencies has loss = unigram entropy and accuracy = the most frequent token's share.
-    slopes: the heads' distance penalties. neighbours: whose vectors embeddings hold as well.
-    random_words: word embeddings began at random.
+    slopes: the heads' distance penalties. neighbours: those whose vectors embeddings hold too.
+    random_words: whether word embeddings began at random.
     What helps, and how much: docs/recipe.md.
     """
     if loss < NEAR * unigram_entropy or accuracy > 1.5 * top_token_share:

@@ -22,8 +22,8 @@ class Portable:
     variables: dict[str, np.ndarray]
     tokens: tuple[str, ...]  # the vocabulary, by id
     lower_case: bool
-    labels: tuple[str, ...]  # class names by id; empty but for a classifier
-    report: list[str]  # a line a variable, what it came from or why it was left
+    labels: tuple[str, ...]  # class names by id; empty except for a classifier
+    report: list[str]  # a line per variable: what it came from or why it was skipped
     source: dict[str, str]  # SHA-256 of the files read, by name
 
     @property
@@ -120,7 +120,7 @@ def as_lines(values: Iterable[str]) -> str:
 def model_files(
     config: BertConfig, tokens: Iterable[str], lower_case: bool, labels: Iterable[str] = ()
 ) -> dict[str, str]:
-    """What says what a model is: the contents of its small files by name."""
+    """The contents of the small files that describe a model, by name."""
     files = {
         "config.json": config.to_json(),
         "vocab.txt": as_lines(tokens),
@@ -131,7 +131,7 @@ def model_files(
 
 
 def read_labels(directory: Path, num_classes: int) -> tuple[str, ...]:
-    """labels.txt; the numbers of the classes where there is none."""
+    """The lines of labels.txt; the numbers of the classes if there is none."""
     path = directory / "labels.txt"
     if not num_classes or not path.exists():
         return tuple(str(i) for i in range(num_classes))
@@ -156,5 +156,5 @@ def fitted(tokens: tuple[str, ...], vocab_size: int, where: Path) -> tuple[str, 
 
 
 def hashes(*paths: Path) -> dict[str, str]:
-    """{file name: SHA-256}; of what a conversion was made from."""
+    """{file name: SHA-256} of what a conversion was made from."""
     return {path.name: sha256(path) for path in paths}

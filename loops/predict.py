@@ -1,4 +1,4 @@
-"""What a model makes of texts: all of a file, or one as soon as it is there."""
+"""What a model makes of texts: all of a file, or each as soon as it is there."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -17,8 +17,8 @@ def predict_all(
 
     Args:
       function: a batch -> [B, ...], or [B, S, ...] for words.
-      batches: of the whole input; row i of all of them laid end to end, where they have
-        weight, is that of text, or word, `order[i]`.
+      batches: of the whole input; laid end to end, without rows of weight 0, row i of them
+        is that of text, or word, `order[i]`.
       unit: what is counted.
     """
     rows = Predictor(function, in_training=False)(_watched(batches, Bar(len(order), unit)))
@@ -28,13 +28,13 @@ def predict_all(
 
 
 def _watched(batches: Iterable[Any], progress: Bar) -> Iterator[Any]:
-    """The batches; says after each how much has been worked on."""
+    """Yields the batches, and shows after each how much is done."""
     done = 0
     for batch in batches:
         yield batch
         count = int(np.sum(batch.example_weights.numpy() > 0))
         done += count
-        if count:  # the last line once, however many sentences without words come behind
+        if count:  # the last line once, however many sentences without words follow
             progress.update(done, {})
 
 

@@ -21,8 +21,8 @@ def write_classes(
 ) -> None:
     """Writes the texts with their label and the probability of each class.
 
-    .jsonl: {"text": ..., "label": ..., "probabilities": {name: p, ...}} a line.
-    .csv, .tsv: the columns text, label, p(name), ...; quoted where need be.
+    .jsonl: {"text": ..., "label": ..., "probabilities": {name: p, ...}} per line.
+    .csv, .tsv: the columns text, label, p(name), ...; quoted where necessary.
 
     Args:
       probabilities: [n, C] float64.
@@ -32,13 +32,13 @@ def write_classes(
 
 
 def write_numbers(path: Path, columns: Columns, numbers: np.ndarray) -> None:
-    """The texts, each with its number under "predicted"; [n] float64."""
+    """Writes the texts, each with its number, of [n] float64, under "predicted"."""
     answers = (({"predicted": number}, [str(number)]) for number in numbers.tolist())
     _write(path, columns, ["predicted"], answers)
 
 
 def write_tags(path: Path, sentences: Iterable[Iterable[tuple[str, str]]]) -> None:
-    """CoNLL's form: a word and its tag a line, an empty line behind each sentence."""
+    """Writes CoNLL: a word and its tag per line, an empty line after each sentence."""
     with whole_file(path) as file:
         for sentence in sentences:
             lines = [f"{word} {tag}\n" for word, tag in sentence]
@@ -63,7 +63,7 @@ def _class_answer(names: Sequence[str], row: np.ndarray) -> Answer:
 def _write(
     path: Path, columns: Columns, header: Sequence[str], answers: Iterable[Answer]
 ) -> None:
-    """The input's columns and behind them the answers, in the form that the name asks for."""
+    """Writes the input's columns, then the answers, in the format of the file's suffix."""
     rows = zip(zip(*columns.values(), strict=True), answers, strict=True)
     lines: Iterator[str]
     if path.suffix == ".jsonl":
@@ -81,7 +81,7 @@ def _write(
 
 
 def _as_lines(path: Path, header: list[str], rows: Iterable[list[str]]) -> Iterator[str]:
-    """Lines of a .csv or .tsv, quoted where need be."""
+    """Lines of a .csv or .tsv, quoted where necessary."""
     line = io.StringIO()
     writer = csv.writer(
         line, delimiter="\t" if path.suffix == ".tsv" else ",", lineterminator="\r\n"
@@ -90,5 +90,5 @@ def _as_lines(path: Path, header: list[str], rows: Iterable[list[str]]) -> Itera
         line.seek(0)
         line.truncate()
         writer.writerow(cells)
-        # What has either in it is quoted, as both end a line for readers.
+        # So a cell with \r or \n in it is quoted, as for readers each ends a line.
         yield line.getvalue().removesuffix("\r\n") + "\n"

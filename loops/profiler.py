@@ -10,9 +10,9 @@ from loops.failures import disk_errors
 
 
 class Profiler:
-    """Traces the host calls that the steps [first, end) fall into, whole ones.
+    """Traces whole host calls: those that the steps [first, end) fall into.
 
-    So the calls, and the means that are logged of them, are the same with and without.
+    So the calls, and the means logged of them, are the same with and without tracing.
     """
 
     def __init__(self, logs: Path, steps: tuple[int, int] | None, note: Callable[[str], None]):
@@ -34,7 +34,7 @@ class Profiler:
             self.stop()
 
     def stop(self) -> None:
-        """Writes what has been traced, if it is on; also for when training ends early."""
+        """Writes what has been traced, if anything; also called when training ends early."""
         if self._traced is None:
             return
         (first, end), self._traced = self._traced, None

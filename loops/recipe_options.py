@@ -1,4 +1,4 @@
-"""What run_recipe.py can be told. No TensorFlow here."""
+"""The options of run_recipe.py. No TensorFlow here."""
 
 import dataclasses
 from pathlib import Path
@@ -7,9 +7,9 @@ from bert_core.config import BertConfig
 from bert_core.errors import UserError
 from loops.portable import read_json
 
-# Of the minutes left for steps; the rest goes to starting, evaluating and saving.
+# Of the minutes left, for steps; the rest goes to starting, evaluating and saving.
 SHARE_OF_STEPS = 0.95
-LEAST_MINUTES = 0.1  # of a student, whatever guessing took
+LEAST_MINUTES = 0.1  # for a student, however long guessing took
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,17 +36,17 @@ class Budget:
         if left <= 0:
             raise UserError(
                 f"--minutes={self.minutes}: preparing took {gone:.1f} of them, which leaves "
-                "nothing for pretraining; give more, or the same command again, which finds "
-                "it prepared"
+                "nothing for pretraining; give more, or run the same command again, which "
+                "finds it prepared"
             )
         return left
 
     def minutes_of_each(self, num_teachers: int) -> float:
-        """What fine-tuning has for each of the models that guess labels, all of it for one."""
+        """An equal share of the fine-tuning minutes for each model that guesses labels."""
         return round(self.finetune_minutes / num_teachers, 2)
 
     def minutes_of_student(self, gone: float) -> float:
-        """What guessing labels, which took `gone` minutes, leaves for steps with them.
+        """What is left for steps with guessed labels, after guessing took `gone` minutes.
 
         Never nothing: on a machine too slow for both, the student takes a few steps.
         """
@@ -59,15 +59,15 @@ class RecipeOptions:
 
     pretrain: tuple[str, ...]  # flags of run_pretrain.py
     finetune: tuple[str, ...]  # flags of run_finetune.py
-    student: tuple[str, ...]  # more of them, where guessed labels are learned too; or none
+    student: tuple[str, ...]  # more of them, if guessed labels are learned too; or none
     fill_mask: tuple[str, ...]  # flags of run_predict.py
-    budget: Budget | None  # None: the lengths are those that the flags give
-    second_opinion: bool = False  # whether NB-SVM guesses labels, too
+    budget: Budget | None  # None: the flags give the lengths
+    second_opinion: bool = False  # whether NB-SVM guesses labels too
     num_teachers: int = 1  # models that guess labels with it
 
     @property
     def positions(self) -> int:
-        """How long a sequence the pretrained model can read; 0 where that is not known."""
+        """How long a sequence the pretrained model can read; 0 if unknown."""
         told = dict(flag.removeprefix("--").partition("=")[::2] for flag in self.pretrain)
         if "init_checkpoint" in told:
             return 0
@@ -91,8 +91,8 @@ class RecipeOptions:
             raise UserError(f"--num_teachers={self.num_teachers}: must be at least 1")
         if self.num_teachers > 1 and not self.second_opinion:
             raise UserError(
-                f"--num_teachers={self.num_teachers}: goes with --second_opinion, where their "
-                "guesses are put together"
+                f"--num_teachers={self.num_teachers}: goes with --second_opinion, which "
+                "combines their guesses"
             )
         if self.second_opinion and not self.student:
             raise UserError("--second_opinion: goes with --student, which learns the guesses")
@@ -100,7 +100,7 @@ class RecipeOptions:
     def _check_classifier(self, given: str, name: str, value: str = "") -> None:
         """UserError for a flag of --finetune or --student, `given`, that the recipe sets."""
         if name == "task" and value != "classification":
-            raise UserError(f"--{given}={name}={value}: a recipe is for classes alone")
+            raise UserError(f"--{given}={name}={value}: a recipe is for classes only")
         if name == "max_minutes" and self.budget:
             raise UserError(
                 f"--{given}={name}: --{given}_minutes says how long; give one of the two"

@@ -1,4 +1,4 @@
-"""What a recipe came to: the figures that its runs recorded."""
+"""The results of a recipe: the figures that its runs recorded."""
 
 from pathlib import Path
 from typing import Any
@@ -27,14 +27,14 @@ def summary(pretrained: Path, finetuned: list[Path], scratch: list[Path]) -> lis
 
 
 def runs_of(directory: Path) -> list[Path]:
-    """The runs of a fine-tuning: one a seed, or itself."""
+    """The runs of a fine-tuning: one per seed, or the directory itself."""
     return sorted(directory.glob("seed-*")) or [directory]
 
 
 def test_accuracies(directory: Path) -> str:
-    """The test accuracy; of several seeds the mean, then each."""
+    """The test accuracy; for several seeds the mean, then each."""
     logs = [x / "metrics.jsonl" for x in runs_of(directory)]
-    # Of a run that was stopped, and that fewer seeds do not want any more, there is none.
+    # A run that was stopped, and is not needed any more with fewer seeds, has none.
     ended = [x for x in logs if any(line["split"] == "test" for line in read_metrics(x))]
     values = [last_of(x, "test")["accuracy"] for x in ended]
     mean = f"{sum(values) / len(values):.4f}"

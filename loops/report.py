@@ -11,7 +11,7 @@ from loops.attention_maps import mean_distances
 from loops.inspection import Word
 from loops.page import Page, bars, counts_table, facts, folded, grid, text
 
-# The curves that every run has, in this order; then what else there is.
+# The curves to show first, in this order; then come the others.
 _FIRST = ("loss", "masked_accuracy", "accuracy", "learning_rate", "gradient_norm")
 _NO_CURVES = ("step", "perplexity")
 _STEPS = (0.01, 0.1, 0.3, 0.6)  # between the colours c0 to c4
@@ -56,7 +56,7 @@ def curves(page: Page, lines: Sequence[Any], entropy: object) -> None:
     ]
     note = "Over steps."
     if flat:
-        note += " Loss in nats; the unigram entropy is that of knowing word frequencies only."
+        note += " Loss in nats; the unigram entropy is the loss of word frequencies alone."
     page.section("Curves", note, grid("charts", charts))
 
 
@@ -76,14 +76,14 @@ def judged(page: Page, file: Path) -> None:
         return
     if kind == "target":
         chart = svg.scatter("predicted over target", answers.points(pairs, _MOST_DOTS))
-        note = "A dot a text, of at most 2,000; on the line are those answered exactly."
+        note = "One dot per text, 2,000 at most; those on the line are answered exactly."
         page.section("Predictions", note, grid("charts", [(chart, "")]))
         return
     found = answers.confusion(pairs, _MOST_CLASSES)
-    note = f"{len(pairs):,} answers: a row is what is so, a column what was predicted."
+    note = f"{len(pairs):,} answers: a row for each label, a column for each prediction."
     if found.left_out:
         note += (
-            f" Of the {len(found.names)} most frequent labels; {found.left_out:,} not shown."
+            f" The {len(found.names)} most frequent labels only; {found.left_out:,} not shown."
         )
     page.section("Confusion", note, counts_table(found.counts, found.names))
 
@@ -96,8 +96,8 @@ def fillings(page: Page, texts: Iterable[Sequence[Word]]) -> None:
     page.section(
         "Masked words",
         "Each word was hidden in turn; its colour is the probability the model gave it, and "
-        "above it stands what the model held for likelier. A [MASK] shows the best guess. The "
-        "other guesses come up under the pointer.",
+        "above it is what the model found likelier. A [MASK] shows the best guess. Point at a "
+        "word to see the other guesses.",
         f'<p class="words">{legend}</p>',
         *rows,
     )
@@ -118,7 +118,7 @@ def _coloured(word: Word) -> str:
 
 
 def nearest(page: Page, found: Mapping[str, Sequence[tuple[str, float]]]) -> None:
-    """Words with the words whose embeddings are most like theirs."""
+    """Words, each with those whose embeddings are most like its own."""
     values = {
         word: ", ".join(f"{other} {cosine:.2f}" for other, cosine in others)
         for word, others in found.items()
@@ -140,7 +140,7 @@ def attention(page: Page, maps: np.ndarray, tokens: Sequence[str]) -> None:
             for number, head in enumerate(heads)
         )
         layers.append(folded(f"layer {layer + 1}", grid("maps", pictures), layer < 2))
-    note = "A row is the token that looks, a column one that is looked at; black is all of it."
+    note = "Rows are the tokens that look, columns those looked at; black is a weight of 1."
     page.section("Attention", note, *layers)
 
 

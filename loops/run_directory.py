@@ -5,13 +5,13 @@ vocab.txt              the vocabulary; tokenizer_config.json says whether lowerc
 labels.txt             the classes, or tags, of a fine-tuned run
 flags.txt              the command line, as a flagfile
 corpus.json            what was pretrained on: counts of documents, characters, tokens
-samples.txt            a few beginnings of dev texts, to be shown on
+samples.txt            the beginnings of a few dev texts, for run_inspect.py
 run.json               what the run's numbers depend on; a resume must agree with it
 checkpoints/           train state (loops/checkpoints.py)
 best/                  the best weights of a fine-tuned run
 logs/                  TensorBoard
 metrics.jsonl          every logged number
-curves.png             them, drawn at the end
+curves.png             the curves of these, drawn at the end
 predictions.tsv        the answers of a fine-tuned run; confusion.png
 """
 
@@ -28,8 +28,8 @@ from bert_core.config import BertConfig, read_config
 from bert_core.errors import UserError
 from loops.files import check_name, check_writable, naming, write_whole
 
-# A start that died before run.json was written may leave these: the lock, and what came
-# after it, `checkpoints` empty.
+# A start that died before run.json was written may leave these: the lock, and what comes
+# after it, with `checkpoints` empty.
 _LEFT_BY_A_DEAD_START = (
     ".lock",
     "checkpoints",
@@ -42,7 +42,7 @@ _LEFT_BY_A_DEAD_START = (
     "samples.txt",
     "run.json",
 )
-# Of run.json, what is not a setting.
+# Fields of run.json that are not settings.
 _RESULTS = ("num_train_steps", "drift")
 
 
@@ -76,7 +76,7 @@ class RunDirectory:
         write_whole(self.path / name, data)
 
     def record(self, values: Mapping[str, Any]) -> None:
-        """Writes run.json; with it the run exists."""
+        """Writes run.json; from then on the run exists."""
         self.write("run.json", json.dumps(values, indent=2) + "\n")
 
     def recorded(self) -> dict[str, Any]:
@@ -86,8 +86,8 @@ class RunDirectory:
     def check_same(self, values: Mapping[str, Any], allow_drift: bool) -> list[str]:
         """Compares what this process would record with what the run recorded.
 
-        Returns the fields that differ, a line each; raises UserError when there are
-        some and `allow_drift` is false. The step count, once fixed, is not compared.
+        Returns the fields that differ, a line each; raises UserError if there are any
+        and `allow_drift` is false. The step count, once fixed, is not compared.
         """
         now = flat(json.loads(json.dumps(values)))  # a tuple comes back as a list
         then = {k: v for k, v in flat(self.recorded()).items() if k not in _RESULTS}
@@ -102,7 +102,7 @@ class RunDirectory:
         if drift and not allow_drift:
             raise UserError(
                 f"{self.path}: holds a run made with other settings ({'; '.join(drift)}); "
-                "use the same, another --output_dir, or --allow_drift to go on all the same"
+                "use the same, another --output_dir, or --allow_drift to go on anyway"
             )
         return drift
 
@@ -145,7 +145,7 @@ def check_output_dir(path: Path) -> None:
     if path.exists() and not path.is_dir():
         raise UserError(f"--output_dir={path}: is a file; name a directory")
     check_writable(path, "--output_dir")
-    if (path / ".lock").exists():  # no long work for a directory that another one is using
+    if (path / ".lock").exists():  # no long work for a directory that another process uses
         _locked(path).close()
     if path.exists() and not (path / "run.json").exists():
         names = [x.name.removesuffix(".tmp") for x in path.iterdir()]
@@ -192,7 +192,7 @@ def read_run_config(path: Path) -> BertConfig:
     if not (path / "config.json").exists():
         raise UserError(
             f"{path}: is not a run directory (it has no config.json); run_pretrain.py makes "
-            "one, run_convert.py makes one of others' checkpoints"
+            "one, run_convert.py makes one from others' checkpoints"
         )
     return read_config(path / "config.json")
 
@@ -218,8 +218,8 @@ def check_weights(path: Path, config: BertConfig) -> None:
 
 
 def trained_pooling(path: Path) -> str:
-    """What is read of a text by the pooler of a run directory, trained or imported; the
-    mean, which has no weights, where there is none."""
+    """What a run's pooler, trained or imported, reads of a text; the mean, which has no
+    weights, if there is no pooler."""
     # Pretraining here records BERT's configuration, "cls", but trains no pooler: it has
     # no next-sentence loss.
     pretrained_here = read_record(path).get("program") == "pretrain"

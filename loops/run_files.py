@@ -64,9 +64,9 @@ def read(directory: Path, lower_case: bool | None) -> Portable:
 def write(directory: Path, model: Portable, source: Mapping[str, Any]) -> list[str]:
     """Writes a run that training can start from; `source` goes into its run.json.
 
-    Its checkpoint holds every part there is: models take what they have by name.
+    Its checkpoint holds every part there is: a model takes those it has, by name.
     """
-    # Without BERT's pooler a classifier had better read the mean (docs/decisions.md).
+    # Without BERT's pooler a classifier does better with the mean (docs/decisions.md).
     pooling = "cls" if "pooler" in model.parts else "mean"
     config = dataclasses.replace(model.config, pooling=pooling)
     state = tf.Module()

@@ -16,7 +16,7 @@ import numpy as np
 
 from bert_core.errors import UserError
 
-# Bytes a number. BF16 is the upper half of a float32.
+# Bytes per number. BF16 is the upper half of a float32.
 _SIZES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1}
 _SIZES |= {"U64": 8, "U32": 4, "U16": 2, "U8": 1, "BOOL": 1}
 _FLOATS = ("F32", "F16", "BF16")
@@ -131,5 +131,5 @@ def _are_sizes(values: Any) -> bool:
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) != len(pairs):
-        raise ValueError("a name stands there twice")
+        raise ValueError("a name occurs twice")
     return values

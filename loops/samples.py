@@ -30,7 +30,7 @@ class MaskedSamples:
         )
 
     def markdown(self) -> str:
-        """A table a sequence: what stood there, and the best guesses with their odds."""
+        """One table per sequence: what stood there, and the best guesses with their odds."""
         values, indices = self._top(self._batch)
         shape = [*self._batch.masked_lm_ids.shape, _GUESSES]
         odds, guesses = values.numpy().reshape(shape), indices.numpy().reshape(shape)

@@ -67,10 +67,10 @@ class Session:
 
 
 def open_session(run: RunDirectory, plan: Plan) -> Session:
-    """Starts a run in `run`, or takes up the one that is there.
+    """Starts a run in `run`, or resumes the one that is there.
 
-    Raises UserError when that one was made with other settings or is damaged. Of several
-    workers this is for the chief; the others go along in loops/follower.py.
+    Raises UserError if that one was made with other settings or is damaged. Of several
+    workers only the chief calls this; the others follow in loops/follower.py.
     """
     options, team = plan.training, plan.replicas.team
     team.check_same(identity(plan))
@@ -129,8 +129,8 @@ def _check_precision(run: RunDirectory, precision: str) -> None:
 def _check_drift(run: RunDirectory, plan: Plan) -> tuple[int | None, list[str]]:
     """The size of micro-batches to go on with, and all that differs from the run's record.
 
-    Where the flag is not given it is the size that the run began with, as long as the
-    devices there are now can share such micro-batches.
+    Without the flag, the size is what the run began with, if the present devices can share
+    such micro-batches.
     """
     options, count = plan.training, plan.replicas.count
     recorded = run.recorded().get("micro_batch_size")
@@ -195,7 +195,7 @@ def _check_complete(run: RunDirectory, restored: int | None) -> None:
 
 
 def _check_ahead(run: RunDirectory, step: int, num_train_steps: int) -> None:
-    """UserError where another length than the run began with is behind it already."""
+    """UserError if the run is already past the length asked for, and that is a new one."""
     is_another_length = num_train_steps != run.recorded()["num_train_steps"]
     if is_another_length and step >= num_train_steps:
         raise UserError(
@@ -232,7 +232,7 @@ def _recorder(
     if restored is None:
         shown = (bool, int, float, str)
         settings = flat(record_of(plan, plan.training.micro_batch_size)).items()
-        name = "/".join(run.path.absolute().parts[-2:])  # so that seed-0 says of what
+        name = "/".join(run.path.absolute().parts[-2:])  # so that seed-0 says of which run
         tensorboard.hparams(name, {k: x for k, x in settings if isinstance(x, shown)})
     items = plan.batch_size * (plan.seq_length if plan.unit == "tokens" else 1)
     progress = Progress(num_train_steps, max(last_step, 0), items, plan.unit)

@@ -11,7 +11,7 @@ from loops.peers import Team
 
 
 def set_environment(options: RuntimeOptions) -> None:
-    """What TensorFlow reads when it is imported: to be called before anything may do so."""
+    """Sets what TensorFlow reads on import; call it before anything may import TensorFlow."""
     # oneDNN's matrix products gain 10 to 15% on CPUs where it is not the default.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if not options.verbose:
@@ -21,7 +21,7 @@ def set_environment(options: RuntimeOptions) -> None:
 def start_tensorflow(options: RuntimeOptions) -> None:
     """Imports TensorFlow, quietly, with thread pools of a fixed size.
 
-    To be called before anything else imports it.
+    Call it before anything else imports TensorFlow.
     """
     set_environment(options)
     with contextlib.nullcontext() if options.verbose else console.stderr_held_back():
@@ -37,14 +37,14 @@ def start_tensorflow(options: RuntimeOptions) -> None:
         metal.refuse_xla(options.xla)
         reason = metal.reason_against(options.precision)
         if reason:
-            print(f"Apple's GPU is left alone: {reason}; on the CPU instead", flush=True)
+            print(f"Apple's GPU is not used: {reason}; using the CPU instead", flush=True)
             tf.config.set_visible_devices([], "GPU")
 
 
 def start_devices(
     options: RuntimeOptions, distribution: DistributionOptions | None, team: Team
 ) -> Any:
-    """Starts TensorFlow; the loops.distribution.Replicas to train on."""
+    """Starts TensorFlow; returns the loops.distribution.Replicas to train on."""
     start_tensorflow(options)
     from loops.distribution import start_replicas
 
@@ -61,7 +61,7 @@ def num_threads(options: RuntimeOptions) -> int:
 
 
 def runtime_record(options: RuntimeOptions) -> dict[str, Any]:
-    """What bit-identity depends on beside data and settings."""
+    """What bit-identity depends on besides data and settings."""
     import tensorflow as tf
 
     return {
@@ -84,7 +84,7 @@ def device_name() -> str:
 
 
 def header(options: RuntimeOptions, directory: Path, resuming_step: int | None) -> list[str]:
-    """What a training program says of itself before its first step."""
+    """What a training program says about itself before its first step."""
     import tensorflow as tf
 
     state = "new run" if resuming_step is None else f"resuming at step {resuming_step:,}"

@@ -14,12 +14,12 @@ import types
 from collections.abc import Iterator
 
 _requested = 0
-_deferred = 0  # how many times over
+_deferred = 0  # how deeply nested
 _raised = False
 _checked = time.monotonic()
 
 
-class Stopped(BaseException):  # not Exception: nothing that handles errors may eat it
+class Stopped(BaseException):  # not Exception: no error handler may swallow it
     """The run has been brought to a clean stop on request."""
 
     def __init__(self, number: int):
@@ -33,7 +33,7 @@ def install() -> None:
     """
     handle_signals()
     # Python calls `_handle` between two bytecodes of the main thread, so not before a
-    # long TensorFlow call is over. What comes through this pipe comes at once.
+    # long TensorFlow call is over. Through this pipe a signal is noticed at once.
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
@@ -41,7 +41,7 @@ def install() -> None:
 
 
 def handle_signals() -> None:
-    """Part of `install`; again after TensorFlow has taken SIGTERM for itself."""
+    """Part of `install`; called again after TensorFlow has taken SIGTERM for itself."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         ignored = signal.getsignal(number) == signal.SIG_IGN
         if number != signal.SIGHUP or not ignored:  # nohup ignores it
@@ -52,7 +52,7 @@ def handle_signals() -> None:
 def deferred() -> Iterator[None]:
     """Inside, a signal is only remembered; `check()` raises where it is safe.
 
-    Where TensorFlow calls Python back, an exception would be printed and dropped.
+    In Python that TensorFlow calls back, an exception would be printed and dropped.
     """
     global _deferred
     _deferred += 1
@@ -73,7 +73,7 @@ def signal_number() -> int:
 
 
 def adopt(number: int) -> None:
-    """Takes a signal that has come to another process (0: none) for one of its own."""
+    """Treats a signal to another process (0: none) as one to this process."""
     global _requested
     _requested = _requested or number
 
@@ -84,7 +84,7 @@ def exit_code() -> int:
 
 
 def check() -> None:
-    """Raises Stopped when a signal has come. To come by here is a sign of life."""
+    """Raises Stopped when a signal has come. Each call is a sign of life."""
     global _checked
     _checked = time.monotonic()
     if _requested:
@@ -99,7 +99,7 @@ def idle_seconds() -> float:
 def _handle(number: int, frame: types.FrameType | None) -> None:
     global _requested, _raised
     _requested = _requested or number
-    if not _deferred and not _raised:  # a second would cut what the first has set going
+    if not _deferred and not _raised:  # a second would interrupt what the first set off
         _raised = True
         raise Stopped(_requested)
 

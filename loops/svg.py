@@ -1,4 +1,4 @@
-"""Charts as SVG: text that a browser draws, without a script or a file beside it."""
+"""Charts as SVG: text that a browser draws, without scripts or other files."""
 
 import base64
 import math
@@ -15,8 +15,8 @@ _WIDTH, _HEIGHT = 460, 250
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 14, 28, 30  # margins
 _COLOURS = {"train": "#4878a8", "dev": "#c8553d", "test": "#2f7d5b"}
 _MOST_POINTS = 400  # of a line; more cannot be told apart
-_LEAST = 1e-300  # a span that can be divided by
-_CELL = 11  # of a map, as are all lengths here in the units of its view
+_LEAST = 1e-300  # the smallest span to divide by
+_CELL = 11  # of a map; like all lengths here, in units of the viewBox
 
 
 def line_chart(title: str, series: Mapping[str, Points], baselines: Mapping[str, float]) -> str:
@@ -62,7 +62,7 @@ def attention_map(weights: np.ndarray, tokens: Sequence[str]) -> str:
     White is 0, black is 1.
     """
     grey = np.round(255 * (1 - np.clip(weights, 0, 1)))[..., np.newaxis].astype(np.uint8)
-    # A cell a pixel, stretched: base's 144 maps as rectangles would be megabytes.
+    # One pixel per cell, stretched: as rectangles, base's 144 maps would be megabytes.
     png = base64.b64encode(tf.io.encode_png(grey).numpy()).decode()
     margin, side = 6 * max(map(_shown_width, tokens)) + 6, _CELL * len(tokens)
     parts = [
@@ -79,7 +79,7 @@ def attention_map(weights: np.ndarray, tokens: Sequence[str]) -> str:
 
 
 def thinned(points: Points) -> Points:
-    """At most some hundred points: the means of as many neighbours as needed."""
+    """At most `_MOST_POINTS` points: means of as many neighbours as needed."""
     every = math.ceil(len(points) / _MOST_POINTS)
     if every <= 1:
         return points
@@ -98,7 +98,7 @@ def ticks(low: float, high: float) -> list[float]:
 
 
 def _scale(low: float, high: float, start: float, end: float):
-    """[low, high] to places on the page; the middle where there is one number only."""
+    """Maps [low, high] to places on the page; to the middle if they are the same."""
     if high - low < _LEAST:
         return lambda _: (start + end) / 2
     return lambda value: start + (value - low) / (high - low) * (end - start)

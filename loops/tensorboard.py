@@ -14,11 +14,11 @@ from loops import stopping
 from loops.failures import disk_errors
 from loops.files import sync, write_whole
 
-AFTER_TRAINING = "test"  # the subdirectory of what is made when all steps are done
+AFTER_TRAINING = "test"  # the subdirectory for what is made when all steps are done
 
 
 class TensorBoard:
-    """Writes below `logs`: one subdirectory a split, so that charts lie over each other."""
+    """Writes below `logs`: one subdirectory per split, so that their charts overlap."""
 
     def __init__(self, logs: Path, last_step: int):
         """Opens for appending; events after `last_step` are dropped first."""
@@ -36,13 +36,13 @@ class TensorBoard:
             tf.summary.text(name, markdown)
 
     def image(self, name: str, step: int, png: bytes, split: str = AFTER_TRAINING) -> None:
-        """A picture: of the finished run, or of a step where a split is named."""
+        """A picture of the finished run, or of a step if a split is named."""
         with self._writing(split, step):
             tf.summary.image(name, tf.io.decode_png(png, channels=3)[tf.newaxis])
 
     def embeddings(self, table: np.ndarray, tokens: Sequence[str]) -> None:
-        """The word embeddings [V, H] for the projector, the newest over earlier ones."""
-        directory = self._logs / "dev"  # it is only looked for beside events
+        """Writes the word embeddings [V, H] for the projector, over any earlier ones."""
+        directory = self._logs / "dev"  # they are only looked for next to events
         directory.mkdir(parents=True, exist_ok=True)
         write_whole(directory / "embeddings.bin", table.astype("<f4").tobytes())
         write_whole(directory / "vocabulary.tsv", "".join(f"{escaped(t)}\n" for t in tokens))
@@ -54,9 +54,9 @@ class TensorBoard:
         )
 
     def hparams(self, run: str, values: dict[str, Any]) -> None:
-        """Settings of a run of that name, to be compared with those of others.
+        """Writes the settings of the run of that name, to compare with those of others.
 
-        They stand above the splits, as the figures that belong to them are looked for
+        They go above the splits, as TensorBoard looks for the figures that belong to them
         below: train/loss, dev/loss.
         """
         with self._writing(".", 0):
@@ -85,8 +85,8 @@ class TensorBoard:
 def trim(logs: Path, last_step: int) -> None:
     """Rewrites event files without the events after `last_step`.
 
-    They would otherwise stand there twice once the run has gone over those steps
-    again. A record cut by a kill ends its file.
+    They would otherwise be there twice once the run has taken those steps again. A record
+    cut by a kill ends its file.
     """
     for file in _event_files(logs):
         if file.suffix == ".trimmed":
@@ -98,7 +98,7 @@ def trim(logs: Path, last_step: int) -> None:
         trimmed = file.with_name(file.name + ".trimmed")
         with disk_errors(file), tf.io.TFRecordWriter(str(trimmed)) as writer:
             for number, record in enumerate(_whole_records(file)):
-                if number % 1000 == 0:  # of millions it takes minutes: a sign of life
+                if number % 1000 == 0:  # millions take minutes: a sign of life
                     stopping.check()
                 event = tf.compat.v1.Event.FromString(record)
                 if event.step <= last_step or event.HasField("file_version"):
@@ -108,13 +108,13 @@ def trim(logs: Path, last_step: int) -> None:
 
 
 def _event_files(logs: Path) -> list[Path]:
-    """Of the splits, and of what stands above them."""
+    """Those of the splits, and those above them."""
     return [*logs.glob("events.*"), *logs.glob("*/events.*")]
 
 
 def _whole_records(file: Path) -> Iterator[bytes]:
     records = iter(tf.data.TFRecordDataset(str(file)))
-    # A damaged one is what was being written when the process died.
+    # A damaged record is what was being written when the process died.
     with contextlib.suppress(StopIteration, tf.errors.DataLossError):
         while True:
             yield next(records).numpy()

@@ -18,8 +18,8 @@ from loops.console import Bar, stderr_held_back
 def quantised(model: Classifier, pad_id: int, sep_id: int) -> bytes:
     """The flat buffer: input_ids [1, S] int32, padded or not -> probabilities [1, C].
 
-    Of a pair, `[CLS] a [SEP] b [SEP]`, segments are told by the first [SEP]. TFLite's
-    own kernels only; raises RunError where they do not suffice.
+    In a pair, `[CLS] a [SEP] b [SEP]`, the first [SEP] separates the segments. TFLite's
+    own kernels only; raises RunError if they do not suffice.
     """
 
     def classify(input_ids: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -29,7 +29,7 @@ def quantised(model: Classifier, pad_id: int, sep_id: int) -> bytes:
         batch = ClassificationBatch(input_ids, input_mask, segment_ids, None, None)
         return {"probabilities": tf.nn.softmax(model.logits(batch))}
 
-    # One text at a time: kernels are prepared anew for each length, but not for two
+    # One text at a time: kernels can be prepared anew for each length, but not with two
     # unknown dimensions.
     signature = [tf.TensorSpec([1, None], tf.int32, name="input_ids")]
     traced = tf.function(classify, input_signature=signature, autograph=False)
@@ -51,7 +51,7 @@ def quantised(model: Classifier, pad_id: int, sep_id: int) -> bytes:
 
 
 class Comparison(NamedTuple):
-    """The quantised classifier on labelled texts, beside the one it was made of."""
+    """The quantised classifier on labelled texts, compared with the original."""
 
     accuracy: float
     float_accuracy: float
@@ -71,7 +71,7 @@ class Comparison(NamedTuple):
 def comparison(
     probabilities: np.ndarray, label_ids: np.ndarray, before: np.ndarray
 ) -> Comparison:
-    """Of [n, C] probabilities on texts with labels [n], and those before quantising."""
+    """Compares [n, C] probabilities on texts with labels [n] with those before quantising."""
     labels, earlier = probabilities.argmax(axis=1), before.argmax(axis=1)
     return Comparison(
         accuracy=float(np.mean(labels == label_ids)),
@@ -88,12 +88,12 @@ def run(content: bytes, rows: list[np.ndarray], num_threads: int) -> np.ndarray:
     Args:
       rows: the token ids of each text, special tokens included.
     """
-    with stderr_held_back():  # it says which kernels it takes, at the first call
+    with stderr_held_back():  # at the first call it says which kernels it uses
         interpreter = tf.lite.Interpreter(model_content=content, num_threads=num_threads)
         classify = interpreter.get_signature_runner()
         classify(input_ids=rows[0][np.newaxis])
     found, progress = {}, Bar(len(rows))
-    # One length after the other, as each new one takes time.
+    # Sorted by length, as each new length takes time.
     for count, index in enumerate(sorted(range(len(rows)), key=lambda i: len(rows[i])), 1):
         found[index] = classify(input_ids=rows[index][np.newaxis])["probabilities"][0]
         progress.update(count, {})

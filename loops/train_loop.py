@@ -28,7 +28,7 @@ class _NotFinite(Exception):
 def train(session: Session, evaluate: Evaluate) -> None:
     """Trains from `state.step` to `num_train_steps`; evaluate(step) gives dev figures.
 
-    Raises Stopped after saving, and RunError for what ended training otherwise.
+    Raises Stopped after saving, and RunError for whatever else ended training.
     """
     with stopping.deferred():
         try:
@@ -41,7 +41,7 @@ def train(session: Session, evaluate: Evaluate) -> None:
             ) from None
         except (OSError, RunError) as error:
             raise RunError(
-                f"{error}; {_last_saved(session)}. Once that is mended, go on by: "
+                f"{error}; {_last_saved(session)}. Once that is fixed, go on with: "
                 f"{session.run.command()}"
             ) from error
         finally:
@@ -53,8 +53,8 @@ def _train(session: Session, evaluate: Evaluate) -> None:
     step = int(session.state.step.numpy())
     iterator = iter(session.make_batches(step, total))
     while True:
-        # Asked of the log, not of the step: a run stopped while it evaluated is saved
-        # without these figures, and gets them when it is taken up.
+        # The log decides, not the step alone: a run stopped during an evaluation is saved
+        # without its figures, and gets them when it is resumed.
         due = step > 0 and (step == total or step % (loop.eval_steps or total) == 0)
         if due and not recorder.metrics.has("dev", step):
             with recorder.progress.paused(), contextlib.suppress(stopping.Stopped):
@@ -74,7 +74,7 @@ def _train(session: Session, evaluate: Evaluate) -> None:
 
 
 def _run_window(session: Session, iterator: Any, step: int) -> int:
-    """One host call: as many steps as until the next stop. Returns the step after it."""
+    """One host call: all steps until the next stop. Returns the step after it."""
     recorder, total = session.recorder, session.num_train_steps
     stop_at = session.loop.next_stop(step, total)
     rates = [session.schedule(s) for s in range(step, stop_at)]
@@ -97,15 +97,15 @@ def _run_window(session: Session, iterator: Any, step: int) -> int:
 def _check_skipped(
     session: Session, step: int, window: dict[str, np.ndarray], bad: np.ndarray
 ) -> None:
-    """Raises _NotFinite when there were more of the bad steps than a run may have."""
-    if "skipped_in_a_row" in window:  # float16: some must be, until the scale is found
+    """Raises _NotFinite if there were more bad steps than a run may have."""
+    if "skipped_in_a_row" in window:  # float16: some are normal, until the scale is found
         hopeless = np.flatnonzero(window["skipped_in_a_row"] >= MOST_SKIPPED)
         if hopeless.size:
             last = int(hopeless[0])
             raise _NotFinite(
                 step + last,
                 f"{MOST_SKIPPED} steps in a row are not finite in float16, with a loss scale "
-                f"of {window['loss_scale'][last]:g} at last",
+                f"of {window['loss_scale'][last]:g} at the end",
                 "Take --precision=bfloat16, or lower --learning_rate,",
             )
         return
@@ -120,7 +120,7 @@ def _check_skipped(
 
 
 def _means(window: dict[str, np.ndarray]) -> dict[str, float]:
-    """Of the steps of a call, summed in float64; without a step there is no mean."""
+    """Means over the steps of a call, summed in float64; without a step there are none."""
     values = {}
     for name in (n.removesuffix("_sum") for n in window if n.endswith("_sum")):
         weight = window[f"{name}_weight"].sum(dtype=np.float64)
@@ -139,7 +139,7 @@ def _last_saved(session: Session) -> str:
 
 
 def _write_bad_batch(session: Session, step: int) -> str:
-    """Keeps the batch of a step for a person to read; it is made again from its step."""
+    """Writes the batch of a step, made again from its number, for a person to read."""
     batch = next(iter(session.make_batches(step, step + 1)))
     name = f"bad_batch-{step}.txt"
     session.run.write(name, batch_as_text(batch, read_lines(session.run.path / "vocab.txt")))

@@ -40,19 +40,19 @@ class TrainState(tf.Module):
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
 
     def reset(self) -> None:
-        """Back to step 0, but for the model."""
+        """Back to step 0, except for the model."""
         self.optimizer.reset()
         self.loss_scale.reset()
         self.step.assign(0)
 
 
 class TrainSteps:
-    """Calls as many steps as it is given learning rates, in one `tf.function`.
+    """Takes one step per learning rate that it is given, all in one `tf.function`.
 
     steps(iterator, learning_rates) -> {name: float32 [n]}, one value per step: "x_sum"
     and "x_weight" for each entry of the model's `sums`, and "gradient_norm" before
     clipping. A step whose loss or gradients are not finite changes nothing but the
-    step count.
+    step count and, in float16, the loss scale.
     """
 
     def __init__(
@@ -64,8 +64,8 @@ class TrainSteps:
         micro_batch_size: int | None = None,
         replicas: Replicas | None = None,
     ):
-        """`batch_size` is that of all batches; they are taken `micro_batch_size` rows at
-        a time (None: a replica's share), which divides it."""
+        """All batches have `batch_size` rows, and are taken `micro_batch_size` rows at a
+        time (None: a replica's share), which divides it."""
         self.num_traces = 0
         self._columns: list[str] = []  # of the rows; set when traced
         self._state = state
@@ -74,7 +74,7 @@ class TrainSteps:
         self._batch_size = batch_size
         self.micro_batch_size = micro_batch_size or batch_size // self._replicas.count
         alone = self._replicas.count == 1
-        # XLA cannot compile what waits for other replicas, but each one's share.
+        # XLA cannot compile what waits for other replicas, only each one's share.
         self._compiles_share = jit_compile and not alone
         whole = tf.function(self._one_step, jit_compile=jit_compile, autograph=False)
         self._update = whole if alone else self._one_step
@@ -125,7 +125,7 @@ class TrainSteps:
             of_share = tf.function(of_share, jit_compile=True, autograph=False)
         sums, gradients = self._replicas.all_reduced(of_share(batch, self._replicas.number()))
         loss_sum, weight = sums["loss"]
-        # Sums up to here, whatever was cut: this is where they become means.
+        # Sums up to here, however the batch was cut; here they become means.
         share = tf.math.divide_no_nan(1.0, weight)
         gradient_share = state.loss_scale.down(share)
         loss, norm = loss_sum * share, global_norm(gradients) * gradient_share

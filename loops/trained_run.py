@@ -25,7 +25,7 @@ class TrainedRun:
     path: Path
     config: BertConfig
     lower_case: bool  # of the vocabulary
-    task: str | None  # that it was fine-tuned for; None: none
+    task: str | None  # what it was fine-tuned for; None: nothing
     labels: tuple[str, ...]  # names of classes or of tags, by id; else empty
     target_scale: tuple[float, float]  # a regressor's numbers: mean, standard deviation
     fills_masks: bool
@@ -43,8 +43,8 @@ class TrainedRun:
         if task and task != self.task:
             able = [f"--{name}" for name, theirs in TASK_OF.items() if theirs == self.task]
             raise UserError(
-                f"{self.path}: was fine-tuned for {self.task}; run_predict.py "
-                f"{' or '.join([*able, '--embed'])} is for it"
+                f"{self.path}: was fine-tuned for {self.task}; use run_predict.py "
+                f"{' or '.join([*able, '--embed'])}"
             )
         if action == "fill_mask" and not self.fills_masks:
             raise UserError(
@@ -89,7 +89,7 @@ class TrainedRun:
 
 
 def read_trained_run(path: Path) -> TrainedRun:
-    """UserError for what is not a run directory, or holds no weights of its own size."""
+    """UserError if it is not a run directory, or holds too few weights for its model."""
     config = run_directory.read_run_config(path)
     run_directory.check_weights(path, config)
     record = run_directory.read_record(path)

@@ -1,4 +1,4 @@
-"""What the programs can be told that use a trained run, or convert one. No TensorFlow here."""
+"""The options of programs that use a trained run, or convert one. No TensorFlow here."""
 
 import dataclasses
 from pathlib import Path
@@ -33,7 +33,7 @@ class ConvertOptions:
 
 
 ACTIONS = ("fill_mask", "classify", "regress", "tag", "embed")
-ANSWER_FILES = {"embed": (".npy",), "tag": (".conll",)}  # of the others those of tables
+ANSWER_FILES = {"embed": (".npy",), "tag": (".conll",)}  # of other actions, TABLE_FILES
 TABLE_FILES = (".jsonl", ".csv", ".tsv")
 
 
@@ -76,7 +76,7 @@ class PredictOptions:
 
 @dataclasses.dataclass(frozen=True)
 class SecondOpinionOptions:
-    """Whose guesses to amend, by what is learned from which labels."""
+    """Which guesses to amend, and the labels to learn from."""
 
     train_file: Path
     guessed_files: tuple[Path, ...]
@@ -95,7 +95,7 @@ class SecondOpinionOptions:
 
 @dataclasses.dataclass(frozen=True)
 class ExportOptions:
-    """What to export beside the SavedModel, and where."""
+    """What to export besides the SavedModel, and where."""
 
     output_dir: Path
     top_k: int = 5  # words for each [MASK]
@@ -116,7 +116,7 @@ class ExportOptions:
 
 @dataclasses.dataclass(frozen=True)
 class InspectOptions:
-    """Which page to write of a run, and the texts to show it on."""
+    """Which page to write about a run, and the texts to show it on."""
 
     output: Path
     texts: tuple[str, ...] = ()  # none: those that the run has kept
@@ -136,4 +136,4 @@ def check_encodes(text: str, flag: str = "") -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise UserError(f"{flag}{text[:80]!r}: is not UTF-8; encode it as that") from None
+        raise UserError(f"{flag}{text[:80]!r}: is not UTF-8; encode it as UTF-8") from None

@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a masked-language model at an evaluation, beside figures."""
+"""What TensorBoard shows of a masked-language model at an evaluation, besides figures."""
 
 from collections.abc import Callable, Iterable
 from typing import Any

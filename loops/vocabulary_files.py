@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from bert_core.errors import UserError
 from loops.portable import read_json, read_lines
 
-# What changes the ids of a text, with the values that mean BERT's own tokenisation.
+# Settings that change the ids of a text, with the values of BERT's own tokenisation.
 _AS_IN_BERT: dict[str, tuple[Any, ...]] = {
     "tokenizer_class": (
         "BertTokenizer",
@@ -45,7 +45,7 @@ def read_tokenizer(directory: Path, lower_case: bool | None) -> FoundTokenizer:
         lower_case, reason = said, f"as {config.name if config.exists() else origin} says"
     else:
         lower_case = not any(token != token.lower() for token in tokens if token[:1] != "[")
-        reason = "judged by its capital letters; --lower_case or --nolower_case decide"
+        reason = "judged by its capital letters; --lower_case or --nolower_case overrides"
     case = "uncased" if lower_case else "cased"
     line = f"vocabulary: {len(tokens):,} tokens of {origin}, {case} ({reason})"
     return FoundTokenizer(tokens, lower_case, line)
@@ -62,7 +62,7 @@ def _checked_config(path: Path, otherwise: bool | None) -> bool | None:
 
 
 def _check(path: Path, values: dict[str, Any], allowed: dict[str, tuple[Any, ...]]) -> None:
-    """UserError for a field with another value than those that mean BERT's tokenisation."""
+    """UserError for a field whose value is none of those of BERT's tokenisation."""
     for field, fitting in allowed.items():
         if values.get(field) not in fitting:
             raise UserError(

@@ -22,15 +22,15 @@ class LoadReport:
     loaded: list[str]
     fresh: list[str]  # in the model, not in the checkpoint
     ignored: list[str]  # in the checkpoint, not in the model
-    grown: dict[str, tuple[int, int]]  # with more rows here: how many are loaded, and fresh
+    grown: dict[str, tuple[int, int]]  # more rows in the model: how many loaded, how many fresh
 
     @property
     def source(self) -> dict[str, str]:
-        """What a run records of where its weights are from."""
+        """What a run records about where its weights are from."""
         return {"init_checkpoint": str(self.where), "init_sha256": digest(self.where)}
 
     def lines(self) -> list[str]:
-        """One line a kind; the few names that matter are spelled out."""
+        """One line per kind; the few names that matter are spelled out."""
         lines = [f"loaded {len(self.loaded)} variables"]
         for kind, names in (("newly initialised", self.fresh), ("ignored", self.ignored)):
             lines.append(f"{kind} {len(names)}" + (f": {', '.join(names)}" if names else ""))
@@ -49,7 +49,7 @@ def load_weights(
     """Assigns `values` to the model's variables of the same name.
 
     A variable whose name starts with one of `may_grow` may have more rows in the model than
-    there are in `values`: the first ones are loaded, the others stay as the model was made.
+    there are in `values`: the first ones are loaded, the others stay as they are.
 
     Raises UserError when a variable whose name starts with one of `required` is
     missing or a shape differs; nothing is assigned then.
@@ -95,7 +95,7 @@ def load_run(
 
 
 def loaded(model: Any, run: Path) -> Any:
-    """The model, all of its weights those of a run; UserError where one is not there."""
+    """The model, with all of its weights loaded from a run; UserError if one is missing."""
     load_run(model, run, required=("",))
     return model
 

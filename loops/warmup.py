@@ -1,6 +1,6 @@
 """Requests with which TensorFlow Serving warms a model up before it answers others.
 
-They lie in assets.extra/tf_serving_warmup_requests: a TFRecord file of PredictionLog
+They are in assets.extra/tf_serving_warmup_requests: a TFRecord file of PredictionLog
 protocol buffers. tensorflow-serving-api, which defines these, is not needed to write
 five nested fields; a field is its number and kind, a length, and that many bytes
 (https://protobuf.dev/programming-guides/encoding).
@@ -50,7 +50,7 @@ def _field(number: int, data: bytes) -> bytes:
 
 
 def _varint(value: int) -> bytes:
-    """Seven bits a byte, the lowest first; all bytes but the last have the high bit set."""
+    """Seven bits per byte, the lowest first; all bytes but the last have the high bit set."""
     encoded = bytearray()
     while value > 0x7F:
         encoded.append(value & 0x7F | 0x80)

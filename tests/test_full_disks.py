@@ -57,7 +57,7 @@ def test_the_disk_fills_up_while_training(
     program.send(signal.SIGCONT)
     line = error_of(program.end(), 1)
     assert re.search(
-        r"the last good checkpoint is \S*/ckpt-\d+\. Once .* go on by: python", line
+        r"the last good checkpoint is \S*/ckpt-\d+\. Once .* go on with: python", line
     )
     filler.unlink()
     assert zygote.run(*command).status == 0

@@ -134,7 +134,7 @@ def test_markers_name_files_of_their_own_checkpoint(tmp_path: Path, name: str) -
     marker.write_text(json.dumps({"files": {"ckpt-7.index": entry}}))
     assert damage(directory, 7) is None
     marker.write_text(json.dumps({"files": {"ckpt-7.index": entry, name: entry}}))
-    assert "no file of it" in str(damage(directory, 7))
+    assert "not one of its files" in str(damage(directory, 7))
     marker.write_text(json.dumps({"files": {}}))
     assert "no index" in str(damage(directory, 7))
 

@@ -62,7 +62,7 @@ def test_all_is_learned_from_where_nothing_is_set_aside(files: Path) -> None:
     ("more", "said"),
     [
         ("--output={}/agreed.csv", "agreed.csv: must end in .jsonl"),
-        ("--output={}/guessed.jsonl", "guessed.jsonl: is there already"),
+        ("--output={}/guessed.jsonl", "guessed.jsonl: already exists"),
         ("--guessed_file={}/none.jsonl", "none.jsonl: cannot be read"),
         ("--guessed_file={}/train.jsonl", "line 1: 'probabilities' must have one of 'bad'"),
         ("--train_file={}/guessed.jsonl", "guessed.jsonl: has 1 labels"),

@@ -54,10 +54,10 @@ def test_where_it_names_nobody_this_process_is_alone(
         (config({"worker": ["a:70000"]}), "is not host:port"),
         (config({"worker": [7]}), "7 is not host:port"),
         (config({"worker": ["a:1", "b:2", "b:2"]}), "names b:2 twice"),
-        (config(WORKERS, index=2), 'its "task" {"type": "worker", "index": 2} is none'),
-        (config(WORKERS, index="0"), "is none of the cluster"),
-        (config(WORKERS, kind=[]), "is none of the cluster"),
-        (json.dumps({"cluster": WORKERS}), 'its "task" null is none'),
+        (config(WORKERS, index=2), 'its "task" {"type": "worker", "index": 2} is not in'),
+        (config(WORKERS, index="0"), "is not in the cluster"),
+        (config(WORKERS, kind=[]), "is not in the cluster"),
+        (json.dumps({"cluster": WORKERS}), 'its "task" null is not in'),
     ],
 )
 def test_what_is_wrong_is_one_line(

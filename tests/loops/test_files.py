@@ -51,7 +51,7 @@ def test_a_new_directory_takes_no_place_that_it_cannot(
 def test_a_new_file_can_be_written(tmp_path: Path) -> None:
     check_new_file(tmp_path / "a", "--output")
     assert os.listdir(tmp_path) == []
-    with pytest.raises(UserError, match=r"--output=.*: is there already; name a new file"):
+    with pytest.raises(UserError, match=r"--output=.*: already exists; name a new file"):
         check_new_file(tmp_path, "--output")
     for path in (tmp_path / "none" / "a", Path("/proc/a"), tmp_path / ("x" * 254)):
         with pytest.raises(UserError, match="cannot be written"):

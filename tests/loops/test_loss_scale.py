@@ -163,7 +163,7 @@ def test_too_many_in_a_row_end_the_run(tmp_path, opened) -> None:
     message = str(caught.value)
     assert "\n" not in message
     assert message.startswith("step 39: 20 steps in a row are not finite in float16, with a ")
-    assert "loss scale of 1 at last, see" in message
+    assert "loss scale of 1 at the end, see" in message
     assert f"the last good checkpoint is {tmp_path / 'checkpoints' / 'ckpt-30'}." in message
     assert "--precision=bfloat16, or lower --learning_rate, and name another" in message
 

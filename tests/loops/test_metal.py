@@ -44,7 +44,7 @@ def test_a_device_that_agrees_is_used_and_others_are_not() -> None:
 def test_a_device_that_hangs_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metal, "_SECONDS", 0.2)
     reason = metal.reason_against("float32", prints("import time; time.sleep(60)"))
-    assert reason == "a step on it has not ended in 0.2 seconds"
+    assert reason == "a step on it did not end in 0.2 seconds"
 
 
 def test_the_step_agrees_with_itself_and_shows_a_wrong_product(
@@ -102,4 +102,4 @@ def test_the_cpu_is_fallen_back_to(
         assert (on_a_mac, said) == ([], "")
     else:
         assert on_a_mac == [([], "GPU")]
-        assert said == f"Apple's GPU is left alone: {reason}; on the CPU instead\n"
+        assert said == f"Apple's GPU is not used: {reason}; using the CPU instead\n"

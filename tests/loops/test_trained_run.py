@@ -61,7 +61,7 @@ def test_a_run_of_another_task(tmp_path: Path) -> None:
     found.check_can("regress")
     np.testing.assert_array_equal(found.in_units(np.array([[0.0], [2.0]])), [3, 4])
     with pytest.raises(
-        UserError, match=r"for regression; run_predict\.py --regress or --embed"
+        UserError, match=r"for regression; use run_predict\.py --regress or --embed"
     ):
         found.check_can("tag")
     tags = {"task": "token_classification", "tags": ["O", "B-X"], "labels": 7}
@@ -86,7 +86,7 @@ def test_a_fine_tuned_run_classifies_as_it_was_trained_to(tmp_path: Path) -> Non
 def test_a_run_for_another_task_does_not_classify(tmp_path: Path, task: str) -> None:
     found = run(tmp_path, program="finetune", task=task, labels=["a", "b"], text_pairs=True)
     found.check_can("embed")
-    with pytest.raises(UserError, match=f"start: was fine-tuned for {task}; run_predict"):
+    with pytest.raises(UserError, match=f"start: was fine-tuned for {task}; use run_predict"):
         found.check_can("classify")
     assert run(tmp_path, task="classification", labels=["a"]).labels == ("a",)
 
