@@ -586,8 +586,8 @@ def check_finetuning_flags(pools: bool) -> None:
     finetuning_config(any_start, "mean", pools)
 
 
-def classification_options(seed: int) -> options.ClassificationOptions:
-    return options.ClassificationOptions(
+def text_options(seed: int) -> options.TextOptions:
+    return options.TextOptions(
         max_seq_length=FLAGS.max_seq_length,
         batch_size=FLAGS.batch_size,
         truncation=FLAGS.truncation,
@@ -848,9 +848,9 @@ def unlabelled_columns() -> options.ExamplesOptions:
     )
 
 
-def reading_options(max_seq_length: int, truncation: str) -> options.ClassificationOptions:
+def reading_options(max_seq_length: int, truncation: str) -> options.TextOptions:
     """How texts become batches for a trained run."""
-    return options.ClassificationOptions(max_seq_length, FLAGS.batch_size, truncation)
+    return options.TextOptions(max_seq_length, FLAGS.batch_size, truncation)
 
 
 @group

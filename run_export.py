@@ -109,7 +109,7 @@ def write_tflite(
     from loops.files import write_whole
     from loops.portable import as_lines
     from loops.predict import predict_all
-    from pipelines.classification_batches import evaluation_batches, unpadded
+    from pipelines.text_batches import evaluation_batches, unpadded
     from pipelines.tokenized import tokenize_examples
     from pipelines.tokenizer import Tokenizer
 

@@ -52,7 +52,7 @@ DEFAULT_EPOCHS = 3.0
 def main() -> None:
     start, output_dir = flags.init_checkpoint(), flags.output_dir()
     task, _ = TASKS[flags.task(tuple(TASKS))]
-    columns, options = flags.examples_options(), flags.classification_options(flags.FLAGS.seed)
+    columns, options = flags.examples_options(), flags.text_options(flags.FLAGS.seed)
     num_seeds, dev_share = flags.num_seeds(), flags.dev_share()
     flags.check_finetuning_flags(task.pools)
     runtime = flags.training_runtime(num_epochs=DEFAULT_EPOCHS)
@@ -197,15 +197,15 @@ def plan(
     from bert_core.schedule import finetuning_peak
     from loops.plan import Plan
     from loops.portable import model_files
-    from pipelines import classification_batches, sample_texts
+    from pipelines import sample_texts, text_batches
     from pipelines.tokenizer import Tokenizer
 
     task, train, test = data.task, data.train, data.test
     samples = sample_texts.of_texts(data.dev.texts.first, vocabulary)
-    options = flags.classification_options(seed)
+    options = flags.text_options(seed)
     return Plan(
         model=model,
-        make_batches=lambda first, end: classification_batches.training_batches(
+        make_batches=lambda first, end: text_batches.training_batches(
             train.texts, train.labels, vocabulary, options, first, end, task.batch
         ),
         steps_per_epoch=math.ceil(len(train.texts) / options.batch_size),
@@ -243,10 +243,10 @@ def questions(
 ) -> Questions:
     """A split as batches to score, with as many rows as fit in training."""
     from loops.finetuning import Questions
-    from pipelines.classification_batches import answer_order, evaluation_batches
+    from pipelines.text_batches import answer_order, evaluation_batches
 
     rows = session.steps.micro_batch_size
-    options = dataclasses.replace(flags.classification_options(seed), batch_size=rows)
+    options = dataclasses.replace(flags.text_options(seed), batch_size=rows)
     batches, order = evaluation_batches(
         split.texts, split.labels, vocabulary, options, task.batch
     )

@@ -34,7 +34,7 @@ if TYPE_CHECKING:  # what imports TensorFlow is imported where it is used
     from loops.trained_run import TrainedRun
     from loops.use_options import PredictOptions
     from pipelines.examples import Example
-    from pipelines.options import ClassificationOptions, ExamplesOptions
+    from pipelines.options import ExamplesOptions, TextOptions
     from pipelines.tokenizer import Tokenizer
     from pipelines.vocabulary import Vocabulary
 
@@ -94,7 +94,7 @@ def work_through(
     run: TrainedRun,
     vocabulary: Vocabulary,
     options: PredictOptions,
-    reading: ClassificationOptions,
+    reading: TextOptions,
     columns: ExamplesOptions,
     examples: Sequence[Example],
 ) -> None:
@@ -102,7 +102,7 @@ def work_through(
     from bert_core import scores
     from loops import prediction_files
     from loops.predict import predict_all
-    from pipelines.classification_batches import evaluation_batches
+    from pipelines.text_batches import evaluation_batches
     from pipelines.tokenized import tokenize_examples
     from pipelines.tokenizer import Tokenizer
     from pipelines.unlabelled import text_columns
@@ -131,15 +131,15 @@ def tag_file(
     run: TrainedRun,
     vocabulary: Vocabulary,
     options: PredictOptions,
-    reading: ClassificationOptions,
+    reading: TextOptions,
     examples: Sequence[Example],
 ) -> None:
     """Writes the tag of each word of a file."""
     from loops.predict import predict_all
     from loops.prediction_files import write_tags
     from pipelines import token_classification as tagging
-    from pipelines.classification_batches import answer_order, evaluation_batches
     from pipelines.conll import words_in
+    from pipelines.text_batches import answer_order, evaluation_batches
     from pipelines.tokenizer import Tokenizer
 
     assert options.output
@@ -161,7 +161,7 @@ def answer_lines(
     run: TrainedRun,
     vocabulary: Vocabulary,
     options: PredictOptions,
-    reading: ClassificationOptions,
+    reading: TextOptions,
 ) -> None:
     """Prints what the run says about texts, one by one: arguments, or lines of stdin."""
     from loops.evaluate import Predictor
@@ -183,7 +183,7 @@ def answer_lines(
 def answered_line(
     text: str,
     tokenizer: Tokenizer,
-    reading: ClassificationOptions,
+    reading: TextOptions,
     predict: Predictor,
     run: TrainedRun,
     options: PredictOptions,
@@ -191,7 +191,7 @@ def answered_line(
     """A text's number, or its likeliest classes; and 1 if it was cut to length."""
     from bert_core import scores
     from loops.predict import as_line
-    from pipelines.classification_batches import batch_of_all
+    from pipelines.text_batches import batch_of_all
     from pipelines.tokenized import tokenize_examples
     from pipelines.unlabelled import Example
 
@@ -208,15 +208,15 @@ def answered_line(
 def tagged_line(
     text: str,
     tokenizer: Tokenizer,
-    reading: ClassificationOptions,
+    reading: TextOptions,
     predict: Predictor,
     run: TrainedRun,
     options: PredictOptions,
 ) -> tuple[str, int]:
     """ "Jane/B-PER Austen/I-PER wrote/O"; and 1 if the text was cut to length."""
     from pipelines import token_classification as tagging
-    from pipelines.classification_batches import batch_of_all
     from pipelines.conll import words_in
+    from pipelines.text_batches import batch_of_all
 
     sentences = [words_in(text)]
     pieces = tagging.tokenize_words(sentences, tokenizer, reading)

@@ -30,7 +30,7 @@ class Classification(Task):
     def batch(
         self, inputs: Inputs, labels: np.ndarray, indices: np.ndarray
     ) -> ClassificationBatch:
-        return labelled(inputs, labels, indices)
+        return classification_batch(inputs, labels, indices)
 
     def score(self, truth: np.ndarray, answers: np.ndarray) -> dict[str, float]:
         confusion = self.confusion(truth, answers)
@@ -75,7 +75,9 @@ class Classification(Task):
         )
 
 
-def labelled(inputs: Inputs, labels: np.ndarray, indices: np.ndarray) -> ClassificationBatch:
+def classification_batch(
+    inputs: Inputs, labels: np.ndarray, indices: np.ndarray
+) -> ClassificationBatch:
     """The batch of `inputs`, with its labels picked from all, [n] int32."""
     batch_size = len(inputs.input_ids)
     return ClassificationBatch(

@@ -1,13 +1,13 @@
 """Raw strings to batches inside a graph: what an exported model does before the model.
 
-The same batches as pipelines/tokenized.py, classification_batches.py and masked_text.py
+The same batches as pipelines/tokenized.py, text_batches.py and masked_text.py
 make, but for padding: here each batch is as long as its longest text.
 """
 
 import tensorflow as tf
 
 from bert_core.batch import ClassificationBatch, MlmBatch
-from pipelines.options import ClassificationOptions
+from pipelines.options import TextOptions
 from pipelines.tokenizer import Tokenizer
 from pipelines.vocabulary import MASK
 
@@ -15,7 +15,7 @@ from pipelines.vocabulary import MASK
 class TextBatcher(tf.Module):
     """[B] strings, or pairs of them -> ClassificationBatch; label_ids are 0."""
 
-    def __init__(self, tokenizer: Tokenizer, options: ClassificationOptions):
+    def __init__(self, tokenizer: Tokenizer, options: TextOptions):
         super().__init__(name="text_batcher")
         self.tokenizer = tokenizer
         self._length, self._truncation = options.max_seq_length, options.truncation

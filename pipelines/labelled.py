@@ -8,7 +8,7 @@ from typing import NamedTuple
 from bert_core.errors import UserError
 from pipelines.dev_split import split_dev
 from pipelines.examples import Example
-from pipelines.options import ClassificationOptions, ExamplesOptions
+from pipelines.options import ExamplesOptions, TextOptions
 from pipelines.task import Split, Task
 from pipelines.tokenized import TextEncoder
 
@@ -102,7 +102,7 @@ def guess_columns(columns: ExamplesOptions) -> ExamplesOptions:
 
 
 def tokenize_labelled(
-    labelled: LabelledExamples, options: ClassificationOptions, tokenizer: TextEncoder
+    labelled: LabelledExamples, options: TextOptions, tokenizer: TextEncoder
 ) -> LabelledData:
     """The splits as token ids, cut to length."""
     task, splits, where, num_guessed = labelled

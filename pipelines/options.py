@@ -121,7 +121,7 @@ class ExamplesOptions:
 
 
 @dataclasses.dataclass(frozen=True)
-class ClassificationOptions:
+class TextOptions:
     """How labelled texts become length-bucketed batches."""
 
     max_seq_length: int = 256

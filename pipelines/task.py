@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from pipelines.examples import Example, read_examples
-from pipelines.options import ClassificationOptions, ExamplesOptions
+from pipelines.options import ExamplesOptions, TextOptions
 from pipelines.tokenized import TextEncoder, TokenizedTexts, tokenize_examples
 
 
@@ -66,7 +66,7 @@ class Task(abc.ABC):
         examples: Sequence[Example],
         where: str,
         tokenizer: TextEncoder,
-        options: ClassificationOptions,
+        options: TextOptions,
     ) -> Split:
         """The examples as token ids, cut to length, one target per text."""
         targets = self.targets(examples, where)

@@ -17,7 +17,7 @@ from bert_core.errors import UserError
 from bert_core.escapes import cell
 from pipelines.conll import read_conll
 from pipelines.examples import Example
-from pipelines.options import ClassificationOptions, ExamplesOptions
+from pipelines.options import ExamplesOptions, TextOptions
 from pipelines.task import Inputs, Split, Task
 from pipelines.tokenized import ENCODE_AT_ONCE, Rows, TextEncoder, TokenizedTexts, cut
 
@@ -85,7 +85,7 @@ class TokenClassification(Task):
         examples: Sequence[Example],
         where: str,
         tokenizer: TextEncoder,
-        options: ClassificationOptions,
+        options: TextOptions,
     ) -> Split:
         """Word by word; what is too long loses its last pieces, or those in its middle."""
         sentences = [example.text.split(" ") for example in examples]
@@ -165,7 +165,7 @@ class TokenClassification(Task):
 
 
 def tokenize_words(
-    sentences: Sequence[list[str]], tokenizer: TextEncoder, options: ClassificationOptions
+    sentences: Sequence[list[str]], tokenizer: TextEncoder, options: TextOptions
 ) -> Pieces:
     """Word by word; what is too long loses its last pieces, or those in its middle."""
     budget = options.max_seq_length - 2

@@ -10,11 +10,11 @@ import tensorflow as tf
 from bert_core.models import Classifier, MaskedLanguageModel, Regressor, SentenceEncoder
 from loops import export, exported
 from loops.warmup import FILE
-from pipelines.classification_batches import batch_of_all
 from pipelines.examples import Example
 from pipelines.graph_batches import MaskedBatcher, TextBatcher
 from pipelines.masked_text import masked_batch
-from pipelines.options import ClassificationOptions
+from pipelines.options import TextOptions
+from pipelines.text_batches import batch_of_all
 from pipelines.tokenized import tokenize_examples
 from pipelines.tokenizer import Tokenizer
 from pipelines.vocabulary import SPECIAL_TOKENS, Vocabulary
@@ -22,7 +22,7 @@ from tests.small_bert import randomise, small_config
 
 TOKENS = (*SPECIAL_TOKENS, *"abcdefghijklmn")  # small_config's 19
 TOKENIZER = Tokenizer(Vocabulary(TOKENS, True))
-OPTIONS = ClassificationOptions(max_seq_length=9)
+OPTIONS = TextOptions(max_seq_length=9)
 TEXTS = ["a b c", "", "d e f g h i j k l m n", "é ￿ x"]
 PAIRS = ["b b", "c", "a b c d e f g", ""]
 TOLERANCE = 1e-6

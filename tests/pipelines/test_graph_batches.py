@@ -9,11 +9,11 @@ import pytest
 import tensorflow as tf
 
 from bert_core.batch import ClassificationBatch
-from pipelines.classification_batches import batch_of_all
 from pipelines.examples import Example
 from pipelines.graph_batches import MaskedBatcher, TextBatcher
 from pipelines.masked_text import masked_batch
-from pipelines.options import ClassificationOptions
+from pipelines.options import TextOptions
+from pipelines.text_batches import batch_of_all
 from pipelines.tokenized import tokenize_examples
 from pipelines.tokenizer import Tokenizer
 from pipelines.vocabulary import Vocabulary
@@ -67,7 +67,7 @@ def assert_rows(batch: ClassificationBatch, expected: ClassificationBatch) -> No
 
 @pytest.mark.parametrize(("length", "truncation"), [(9, "head_tail"), (200, "head")])
 def test_texts(tokenizer: Tokenizer, texts: list[str], length: int, truncation: str) -> None:
-    options = ClassificationOptions(max_seq_length=length, truncation=truncation)
+    options = TextOptions(max_seq_length=length, truncation=truncation)
     examples = [Example(text, None, None) for text in texts]
     rows = tokenize_examples(examples, tokenizer, length, truncation)
     assert rows.num_truncated > 5
@@ -77,7 +77,7 @@ def test_texts(tokenizer: Tokenizer, texts: list[str], length: int, truncation: 
 
 @pytest.mark.parametrize(("length", "truncation"), [(9, "head"), (24, "head_tail")])
 def test_pairs(tokenizer: Tokenizer, texts: list[str], length: int, truncation: str) -> None:
-    options = ClassificationOptions(max_seq_length=length, truncation=truncation)
+    options = TextOptions(max_seq_length=length, truncation=truncation)
     others = texts[::-1]
     examples = [Example(*pair, None) for pair in zip(texts, others, strict=True)]
     rows = tokenize_examples(examples, tokenizer, length, truncation)
@@ -112,7 +112,7 @@ def test_masks_beyond_the_models_positions_are_lost(tokenizer: Tokenizer) -> Non
 
 
 def test_no_texts_at_all(tokenizer: Tokenizer) -> None:
-    options = ClassificationOptions(max_seq_length=20)
+    options = TextOptions(max_seq_length=20)
     assert in_graph(TextBatcher(tokenizer, options), []).input_ids.shape[0] == 0
     assert in_graph(TextBatcher(tokenizer, options), [], []).input_ids.shape[0] == 0
     batch, _ = in_graph(MaskedBatcher(tokenizer, 20), [])

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from bert_core.errors import UserError
-from pipelines.classification_batches import (
+from pipelines.examples import Example
+from pipelines.options import TextOptions
+from pipelines.text_batches import (
     answer_order,
     evaluation_batches,
     training_batches,
 )
-from pipelines.examples import Example
-from pipelines.options import ClassificationOptions
 from pipelines.token_classification import TokenClassification
 
 UNK = 6
@@ -42,7 +42,7 @@ OUT, B_L, I_L, B_P, I_P = range(5)
 
 
 def tokenize(length: int, truncation: str = "head"):
-    options = ClassificationOptions(max_seq_length=length, truncation=truncation)
+    options = TextOptions(max_seq_length=length, truncation=truncation)
     return TASK.tokenize(EXAMPLES, "train.conll", Letters(), options)
 
 
@@ -84,7 +84,7 @@ def test_what_is_cut_is_counted_and_said() -> None:
 
 def test_a_batch_has_tags_behind_cls_and_weights_for_them_alone() -> None:
     split = tokenize(64)
-    options = ClassificationOptions(max_seq_length=64, batch_size=4, seed=0)
+    options = TextOptions(max_seq_length=64, batch_size=4, seed=0)
     batches, order = evaluation_batches(
         split.texts, split.labels, Letters.vocabulary, options, TASK.batch
     )
@@ -108,7 +108,7 @@ def test_a_batch_has_tags_behind_cls_and_weights_for_them_alone() -> None:
 def test_answers_find_back_to_their_words() -> None:
     """A model that answers with the word's own piece gives back the words."""
     split = tokenize(10)
-    options = ClassificationOptions(max_seq_length=10, batch_size=2)
+    options = TextOptions(max_seq_length=10, batch_size=2)
     batches, order = evaluation_batches(
         split.texts, split.labels, Letters.vocabulary, options, TASK.batch
     )

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bert_core.errors import UserError
 from pipelines.examples import Example
-from pipelines.options import ClassificationOptions
+from pipelines.options import TextOptions
 from pipelines.tokenized import Rows, cut, pair_budgets, tokenize_examples
 
 
@@ -124,6 +124,6 @@ def test_a_second_text_on_some_examples_only_is_an_error():
 
 
 def test_truncation_is_checked_by_the_options():
-    assert ClassificationOptions(truncation="head_tail").truncation == "head_tail"
+    assert TextOptions(truncation="head_tail").truncation == "head_tail"
     with pytest.raises(UserError, match=r"--truncation=tail: must be one of head, head_tail"):
-        ClassificationOptions(truncation="tail")
+        TextOptions(truncation="tail")

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from bert_core.batch import ClassificationBatch
 from bert_core.errors import UserError
-from pipelines.classification_batches import (
+from pipelines.options import TextOptions
+from pipelines.text_batches import (
     POOL_BATCHES,
     Bucketed,
     assemble,
@@ -17,7 +18,6 @@ from pipelines.classification_batches import (
     plan_epoch,
     training_batches,
 )
-from pipelines.options import ClassificationOptions
 from pipelines.tokenized import Rows, TokenizedTexts
 
 PAD, CLS, SEP, MASK = 7, 8, 9, 10  # not 0, so that a zero is a mistake
@@ -145,7 +145,7 @@ def test_filling_rows_weigh_nothing_but_are_not_blank():
     assert batch.example_weights.tolist() == [1, 0, 0]
 
 
-OPTIONS = ClassificationOptions(max_seq_length=128, batch_size=4, seed=3)
+OPTIONS = TextOptions(max_seq_length=128, batch_size=4, seed=3)
 
 
 def test_a_run_can_begin_at_any_step():
@@ -246,7 +246,7 @@ def test_token_dropout_hides_a_share_of_the_ordinary_tokens_by_seed_and_step():
     labels = np.arange(64, dtype=np.int32)
 
     def batches(first_step, token_dropout):
-        options = ClassificationOptions(128, 32, token_dropout=token_dropout)
+        options = TextOptions(128, 32, token_dropout=token_dropout)
         return arrays(training_batches(texts, labels, VOCABULARY, options, first_step, 4))
 
     whole, holey = batches(0, 0.0), batches(0, 0.25)

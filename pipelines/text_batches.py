@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from bert_core.errors import UserError
-from pipelines.classification import labelled
-from pipelines.options import ClassificationOptions
+from pipelines.classification import classification_batch
+from pipelines.options import TextOptions
 from pipelines.task import Inputs
 from pipelines.token_dropout import hide_tokens
 from pipelines.tokenized import TokenizedTexts
@@ -67,10 +67,10 @@ def training_batches(
     texts: TokenizedTexts,
     labels: Any,
     vocabulary: Vocabulary,
-    options: ClassificationOptions,
+    options: TextOptions,
     first_step: int,
     end_step: int,
-    add_labels: AddLabels = labelled,
+    add_labels: AddLabels = classification_batch,
 ) -> tf.data.Dataset:
     """The batches of the steps `first_step` to `end_step - 1`.
 
@@ -116,8 +116,8 @@ def evaluation_batches(
     texts: TokenizedTexts,
     labels: Any,
     vocabulary: Vocabulary,
-    options: ClassificationOptions,
-    add_labels: AddLabels = labelled,
+    options: TextOptions,
+    add_labels: AddLabels = classification_batch,
 ) -> tuple[tf.data.Dataset, np.ndarray]:
     """Every example once, the longest first, and the order they come in.
 
@@ -159,9 +159,9 @@ def answer_order(order: np.ndarray, num_answers: np.ndarray) -> np.ndarray:
 def batch_of_all(
     texts: TokenizedTexts,
     vocabulary: Vocabulary,
-    options: ClassificationOptions,
+    options: TextOptions,
     labels: Any = None,
-    add_labels: AddLabels = labelled,
+    add_labels: AddLabels = classification_batch,
 ) -> Any:
     """All of the texts (few enough for that) as one batch of NumPy arrays; labels as above."""
     lengths = _checked_lengths(texts, options.max_seq_length)
@@ -187,7 +187,7 @@ def assemble(
     bucket: Bucketed,
     batch_size: int,
     vocabulary: Vocabulary,
-    add_labels: AddLabels = labelled,
+    add_labels: AddLabels = classification_batch,
 ) -> Any:
     """One batch as NumPy arrays: `[CLS] a [SEP]` or `[CLS] a [SEP] b [SEP]`, padded.
 
