@@ -233,7 +233,7 @@ def run(program: str, *arguments: str) -> None:
         reason = ", as happens when memory runs out" if out_of_memory else ""
         raise RunError(
             f"{program} was ended by signal {-child.returncode}{reason}; the same command "
-            "goes on"
+            "resumes the recipe"
         )
     if child.returncode:
         sys.exit(child.returncode)

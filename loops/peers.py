@@ -28,7 +28,7 @@ SILENCE = 30.0  # seconds without a sign of life: the process is stopped, or its
 # What TensorFlow raises when a collective operation fails.
 _CODES = ("Unavailable", "Aborted", "Cancelled", "DeadlineExceeded", "Internal")
 LOST = tuple(f"{code}Error" for code in _CODES)
-ADVICE = "start all workers again: the same command goes on from the last checkpoint"
+ADVICE = "start all workers again: the same command resumes from the last checkpoint"
 
 
 def team(options: DistributionOptions | None) -> "Team":

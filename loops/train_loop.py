@@ -66,7 +66,7 @@ def _train(session: Session, evaluate: Evaluate) -> None:
                 recorder.sync()
                 session.checkpoints.save(step)
         if is_asked_to_stop:
-            recorder.progress.note(f"saved at step {step:,}; the same command goes on")
+            recorder.progress.note(f"saved at step {step:,}; the same command resumes the run")
             stopping.check()
         if step >= total:
             return

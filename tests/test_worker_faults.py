@@ -1,5 +1,5 @@
 """Workers that are killed, stopped, stall or never come: the others end in bounded time, name
-the missing one, and the same command goes on as if nothing had been. Slow: `make soak`."""
+the missing one, and the same command resumes as if nothing had happened. Slow: `make soak`."""
 
 import random
 import signal
@@ -73,7 +73,7 @@ def check(ended: Ended, kind: str, victim: int, seconds: float) -> None:
     assert ended.status == 75, ended.output
     last = ended.output.rstrip().splitlines()[-1]
     assert last.startswith(f"run_pretrain.py: worker {victim} (127.0.0.1:"), ended.output
-    assert last.endswith("the same command goes on from the last checkpoint")
+    assert last.endswith("the same command resumes from the last checkpoint")
 
 
 def campaign(

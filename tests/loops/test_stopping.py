@@ -88,7 +88,7 @@ def test_during_training(zygote: Zygote, data: Path, tmp_path: Path) -> None:
         assert program.until(lambda log=log, n=before: log.exists() and log.stat().st_size > n)
         output = expect_stop(program, number)
         last = json.loads(log.read_text().splitlines()[-1])["step"]
-        assert f"saved at step {last:,}; the same command goes on" in output
+        assert f"saved at step {last:,}; the same command resumes the run" in output
         assert (run / "checkpoints" / f"ckpt-{last}.json").exists()
     assert "resuming at step" in output
 
