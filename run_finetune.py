@@ -47,6 +47,7 @@ TASKS: dict[str, tuple[type[Task], str]] = {
     "token_classification": (TokenClassification, "TokenClassifier"),
 }
 DEFAULT_EPOCHS = 3.0
+FEW_STEPS = 200  # so few that the best weights being the last is worth a word
 
 
 def main() -> None:
@@ -81,19 +82,22 @@ def main() -> None:
     startup.set_environment(runtime)
     with peers.team(distribution) as team:
         for path in paths if team.is_chief else []:
-            run_directory.check_output_dir(path)
+            run_directory.check_output_dir(path, "finetune")
         devices = functools.partial(startup.start_devices, runtime, distribution, team)
         labelled, replicas = read_data(task, columns, dev_share, devices)
         from loops.finetuning import over_seeds
+        from pipelines.tokenized import unknown_warning
         from pipelines.tokenizer import Tokenizer
 
         data = tokenize_labelled(labelled, options, Tokenizer(vocabulary))
         print("\n".join(data.lines()), flush=True)
+        if warning := unknown_warning(data.train.texts, vocabulary):
+            print(warning, flush=True)
         results = []
         for seed, path in enumerate(paths, start=flags.FLAGS.seed):
             results.append(finetune(path, start, config, vocabulary, data, seed, replicas))
         if num_seeds > 1 and team.is_chief:
-            print(over_seeds(results))
+            print(over_seeds("dev" if data.test is None else "test", results))
 
 
 def read_data(
@@ -163,7 +167,10 @@ def finetune(
         return values
 
     train(session, evaluate)
-    print(f"best on dev at step {best.restore():,}")
+    step = best.restore()
+    print(f"best on dev at step {step:,}")
+    if step == session.num_train_steps < FEW_STEPS:
+        print(f"that is the last of {step:,} steps: more --num_epochs may do better")
     return report(session, scorer, vocabulary, data, seed)
 
 

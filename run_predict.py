@@ -103,7 +103,7 @@ def work_through(
     from loops import prediction_files
     from loops.predict import predict_all
     from pipelines.text_batches import evaluation_batches
-    from pipelines.tokenized import tokenize_examples
+    from pipelines.tokenized import tokenize_examples, unknown_warning
     from pipelines.tokenizer import Tokenizer
     from pipelines.unlabelled import text_columns
 
@@ -116,6 +116,7 @@ def work_through(
         examples, Tokenizer(vocabulary), reading.max_seq_length, reading.truncation
     )
     warn(run.truncation_warning(tokenized.num_truncated, reading.max_seq_length))
+    warn(unknown_warning(tokenized, vocabulary))
     batches, order = evaluation_batches(tokenized, None, vocabulary, reading)
     rows, shown = predict_all(function, batches, order), text_columns(examples, columns)
     if options.action == "embed":

@@ -65,7 +65,7 @@ def main() -> None:
         checked = None
         if team.is_chief:
             if distribution:
-                run_directory.check_output_dir(flags.output_dir())
+                run_directory.check_output_dir(flags.output_dir(), "pretrain")
             check_outside(corpus.corpus_dir, written)
             checked = check_corpus(corpus, store_options, say)
         replicas = startup.start_devices(runtime, distribution, team)

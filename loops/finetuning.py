@@ -107,10 +107,10 @@ def same_outputs(start: Path, task: str, names: Sequence[str], pooling: str) -> 
     return same_task and labels.exists() and list(read_lines(labels)) == list(names)
 
 
-def over_seeds(results: Sequence[dict[str, float]]) -> str:
-    """Mean and standard deviation (n - 1) of each score over several runs."""
+def over_seeds(split: str, results: Sequence[dict[str, float]]) -> str:
+    """Mean and standard deviation (n - 1) of each score on a split over several runs."""
     parts = []
     for name in results[0]:
         values = np.array([result[name] for result in results])
         parts.append(f"{name.replace('_', ' ')} {values.mean():.4f} ± {values.std(ddof=1):.4f}")
-    return f"over {len(results)} seeds: {', '.join(parts)}"
+    return f"{split}, over {len(results)} seeds: {', '.join(parts)}"

@@ -44,6 +44,14 @@ _LEFT_BY_A_DEAD_START = (
 )
 # Fields of run.json that are not settings.
 _RESULTS = ("num_train_steps", "drift")
+# Settings without which the run's weights mean nothing, or something else.
+_OF_THE_WEIGHTS = (
+    *("program", "task", "vocabulary", "labels", "tags", "target_mean", "target_deviation"),
+    *("model.vocab_size", "model.hidden_size", "model.num_hidden_layers"),
+    *("model.num_attention_heads", "model.intermediate_size", "model.type_vocab_size"),
+    *("model.max_position_embeddings", "model.alibi_slopes", "model.neighbour_offsets"),
+    "model.pooling",
+)
 
 
 class RunDirectory:
@@ -87,17 +95,23 @@ class RunDirectory:
         """Compares what this process would record with what the run recorded.
 
         Returns the fields that differ, a line each; raises UserError if there are any
-        and `allow_drift` is false. The step count, once fixed, is not compared.
+        and `allow_drift` is false, or the weights belong to another vocabulary, labels or
+        architecture. The step count, once fixed, is not compared.
         """
         now = flat(json.loads(json.dumps(values)))  # a tuple comes back as a list
         then = {k: v for k, v in flat(self.recorded()).items() if k not in _RESULTS}
         # The same weights are the same start, wherever they lie.
         if "init_sha256" in now and then.get("init_sha256") == now["init_sha256"]:
             then["init_checkpoint"] = now["init_checkpoint"]
+        differing = [name for name in {**then, **now} if then.get(name) != now.get(name)]
+        others = [name for name in differing if name in _OF_THE_WEIGHTS]
+        if others:
+            raise UserError(
+                f"{self.path}: its weights were trained with another {', '.join(others)}; name "
+                f"another --output_dir, and start there from --init_checkpoint={self.path}"
+            )
         drift = [
-            f"{name}: {then.get(name)!r} then, {now.get(name)!r} now"
-            for name in {**then, **now}
-            if then.get(name) != now.get(name)
+            f"{name}: {then.get(name)!r} then, {now.get(name)!r} now" for name in differing
         ]
         if drift and not allow_drift:
             raise UserError(
@@ -139,15 +153,24 @@ def _locked(path: Path) -> TextIO:
     return file
 
 
-def check_output_dir(path: Path) -> None:
-    """UserError when `path` cannot become a run directory; writes nothing."""
+def check_output_dir(path: Path, program: str) -> None:
+    """UserError when `path` cannot become a run directory; writes nothing.
+
+    program: "pretrain" or "finetune", which a run that is there must be of.
+    """
     check_name(path, "--output_dir=")
     if path.exists() and not path.is_dir():
         raise UserError(f"--output_dir={path}: is a file; name a directory")
     check_writable(path, "--output_dir")
     if (path / ".lock").exists():  # no long work for a directory that another process uses
         _locked(path).close()
-    if path.exists() and not (path / "run.json").exists():
+    if (path / "run.json").exists():
+        other = read_record(path).get("program", program)
+        if other != program:
+            raise UserError(
+                f"--output_dir={path}: holds a run of run_{other}.py; name another directory"
+            )
+    elif path.exists():
         names = [x.name.removesuffix(".tmp") for x in path.iterdir()]
         strangers = sorted(set(names) - set(_LEFT_BY_A_DEAD_START))
         strangers += [f"checkpoints/{x.name}" for x in path.glob("checkpoints/*")]
@@ -190,6 +213,9 @@ def read_run_config(path: Path) -> BertConfig:
         raise UserError(f"{path}: {problem}; name a run directory")
     check_name(path)
     if not (path / "config.json").exists():
+        seeds = sorted(path.glob("seed-*/config.json"))
+        if seeds:
+            raise UserError(f"{path}: holds several runs; name one, such as {seeds[0].parent}")
         raise UserError(
             f"{path}: is not a run directory (it has no config.json); run_pretrain.py makes "
             "one, run_convert.py makes one from others' checkpoints"

@@ -87,8 +87,9 @@ def header(options: RuntimeOptions, directory: Path, resuming_step: int | None) 
     """What a training program says about itself before its first step."""
     import tensorflow as tf
 
+    threads = num_threads(options)
     state = "new run" if resuming_step is None else f"resuming at step {resuming_step:,}"
     return [
-        f"TensorFlow {tf.__version__} on {device_name()}, {num_threads(options)} threads",
+        f"TensorFlow {tf.__version__} on {device_name()}, {threads} thread{'s'[: threads > 1]}",
         f"run directory {directory}: {state}",
     ]

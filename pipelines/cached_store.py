@@ -195,7 +195,7 @@ def _vocabulary(maker: Maker, options: StoreOptions, entry: Path, say: Say) -> V
     seconds = time.monotonic() - started
     fewer = vocabulary.size < options.vocab_size
     wanted = f", not {options.vocab_size:,}: the text has no more" if fewer else ""
-    say(f"learned a vocabulary of {vocabulary.size:,} word pieces{wanted} in {seconds:.0f} s")
+    say(f"learned a vocabulary in {seconds:.0f} s: {vocabulary.size:,} word pieces{wanted}")
     return vocabulary
 
 

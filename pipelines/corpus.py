@@ -10,6 +10,7 @@ compressed files are decompressed in small pieces, and one document or line abov
 `MAX_DOCUMENT_BYTES` is refused.
 """
 
+import codecs
 import contextlib
 import gzip
 import io
@@ -39,6 +40,10 @@ def list_files(options: CorpusOptions) -> list[Path]:
     if not top.exists():
         raise UserError(f"{top}: no such directory; --corpus_dir names a folder of text files")
     if not top.is_dir():
+        if not top.name.lower().endswith(SUFFIXES):
+            raise UserError(
+                f"{top}: is a file; --corpus_dir names a folder of {', '.join(SUFFIXES)}"
+            )
         raise UserError(f"{top}: is a file; --corpus_dir names the folder that holds it")
     files: list[Path] = []
     seen: set[str] = set()
@@ -189,6 +194,8 @@ def _decode(
         problem = "holds a NUL character: is it a binary file?"
     except UnicodeDecodeError as error:
         problem = f"byte {raw[error.start]:#04x} is not UTF-8 (column {error.start + 1})"
+        if number == 1 and raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            problem = "is UTF-16, not UTF-8"
     if options.on_bad_text == "replace":
         notes.replace(f"{path}:{number}")
         return raw.decode("utf-8", "replace").replace("\0", "\ufffd")

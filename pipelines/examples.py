@@ -47,7 +47,10 @@ def read_examples(
     path = Path(path)
     suffix = Path(path.name.lower().removesuffix(".gz")).suffix
     if suffix not in (".jsonl", *DELIMITERS):
-        raise UserError(f"{path}: unknown kind of file; give .jsonl, .csv or .tsv, or a .gz")
+        hint = " (.conll is for --task=token_classification)" if suffix == ".conll" else ""
+        raise UserError(
+            f"{path}: unknown kind of file; give .jsonl, .csv or .tsv, or a .gz{hint}"
+        )
     pair, label = options.text_pair_column, options.label_column
     columns = {options.text_column: "--text_column"}  # and the flag that names each
     columns |= {pair: "--text_pair_column"} if pair else {}
@@ -149,6 +152,8 @@ def _check_columns(columns: dict[str, str], found: list[str], where: str) -> Non
         if found.count(column) != 1:
             problem = "appears twice" if column in found else "is missing"
             shown = f"found {_shown(found)}; {flag} names it"
+            if len(found) == 1 and ";" in found[0]:
+                shown = "semicolons separate its columns; save it with commas"
             raise UserError(f"{where}: column {column!r} {problem}; {shown}")
 
 

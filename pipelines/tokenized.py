@@ -11,6 +11,7 @@ from pipelines.examples import Example
 from pipelines.vocabulary import Vocabulary
 
 ENCODE_AT_ONCE = 1000  # texts per call of the tokenizer: many, for speed, but not all in memory
+MOST_UNKNOWN = 0.05  # of the tokens, without a warning
 
 
 class TextEncoder(Protocol):
@@ -61,6 +62,17 @@ class TokenizedTexts:
         """Positions each example takes up, [CLS] and [SEP]s included, [n] int64."""
         lengths = self.first.lengths + 2
         return lengths if self.second is None else lengths + self.second.lengths + 1
+
+
+def unknown_warning(texts: TokenizedTexts, vocabulary: Vocabulary) -> str | None:
+    """A line to show when a vocabulary hardly knows the (first) texts."""
+    unknown = texts.first.ids == vocabulary.unk_id
+    if not unknown.any() or unknown.mean() <= MOST_UNKNOWN:
+        return None
+    return (
+        f"warning: {unknown.mean():.0%} of the tokens are unknown to the vocabulary, which "
+        "was made from other text"
+    )
 
 
 def tokenize_examples(

@@ -123,6 +123,6 @@ def test_scores_are_in_input_order_without_the_filling() -> None:
 
 
 def test_mean_and_deviation_over_seeds() -> None:
-    assert over_seeds([{"macro_f1": 0.5}, {"macro_f1": 0.7}]) == (
-        "over 2 seeds: macro f1 0.6000 ± 0.1414"
+    assert over_seeds("test", [{"macro_f1": 0.5}, {"macro_f1": 0.7}]) == (
+        "test, over 2 seeds: macro f1 0.6000 ± 0.1414"
     )

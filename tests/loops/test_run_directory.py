@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from tests.programs import ROOT
 HOLD = """
 import sys, time
 from pathlib import Path
+from typing import Any
 from loops.run_directory import RunDirectory
 run = RunDirectory(Path(sys.argv[1]))
 print("locked", flush=True)
@@ -32,7 +34,7 @@ def test_another_owner_is_named_and_a_dead_one_no_obstacle(tmp_path: Path) -> No
     assert owner.stdout is not None
     owner.stdout.readline()
     try:
-        for looked_at in (check_output_dir, RunDirectory):  # the first before long work
+        for looked_at in (check_pretraining_dir, RunDirectory):  # the first before long work
             with pytest.raises(UserError, match=f"process {owner.pid} is writing to it"):
                 looked_at(tmp_path / "run")
     finally:
@@ -56,7 +58,7 @@ def test_a_file_system_without_locks_is_said(
 def test_a_name_that_is_not_text(tmp_path: Path) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/L\xe4ufe"))
     with pytest.raises(UserError, match=r"L.udce4ufe': is not UTF-8"):
-        check_output_dir(path)
+        check_pretraining_dir(path)
 
 
 def test_two_in_one_process_are_two(tmp_path: Path) -> None:
@@ -67,7 +69,40 @@ def test_two_in_one_process_are_two(tmp_path: Path) -> None:
     RunDirectory(tmp_path)
 
 
+def check_pretraining_dir(path: Path) -> None:
+    check_output_dir(path, "pretrain")
+
+
 SETTINGS = {"seed": 0, "model": {"slopes": (1.0, 0.1), "size": 128}, "corpus": "abc"}
+
+
+@pytest.mark.parametrize(
+    ("name", "now"),
+    [
+        ("vocabulary", {"vocabulary": "other"}),
+        ("labels", {"labels": ["b", "a"]}),
+        ("program, task", {"program": "finetune", "task": "regression"}),
+        ("model.hidden_size", {"model": {"hidden_size": 64}}),
+    ],
+)
+@pytest.mark.parametrize("allow_drift", [False, True])
+def test_weights_are_not_given_another_meaning(
+    name: str, now: dict[str, Any], allow_drift: bool, tmp_path: Path
+) -> None:
+    then = {"program": "pretrain", "vocabulary": "a", "labels": ["a", "b"]}
+    then |= {"seed": 0, "model": {"hidden_size": 32}}
+    run = RunDirectory(tmp_path)
+    run.record(then)
+    with pytest.raises(UserError, match=f"trained with another {name}; name another"):
+        run.check_same({**then, "seed": 1, **now}, allow_drift)
+    assert run.check_same({**then, "seed": 1}, allow_drift=True) == ["seed: 0 then, 1 now"]
+
+
+def test_a_run_of_another_program_is_told_before_any_work(tmp_path: Path) -> None:
+    RunDirectory(tmp_path).record({"program": "pretrain"})
+    check_output_dir(tmp_path, "pretrain")
+    with pytest.raises(UserError, match=r"holds a run of run_pretrain\.py; name another"):
+        check_output_dir(tmp_path, "finetune")
 
 
 def test_the_same_settings_are_the_same(tmp_path: Path) -> None:
@@ -113,7 +148,7 @@ def test_a_start_that_died_is_no_obstacle(tmp_path: Path) -> None:
     run.checkpoints.mkdir()
     assert run.is_new
     del run
-    check_output_dir(tmp_path)
+    check_pretraining_dir(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +162,7 @@ def test_what_somebody_else_keeps_under_our_names_is_left_alone(
     for path in (tmp_path, tmp_path / "tokenizer"):
         if path.exists():
             with pytest.raises(UserError, match="but no run; name a new directory"):
-                check_output_dir(path)
+                check_pretraining_dir(path)
 
 
 def test_places_that_are_no_run_directory(tmp_path: Path) -> None:
@@ -140,9 +175,9 @@ def test_places_that_are_no_run_directory(tmp_path: Path) -> None:
         (tmp_path / "mine", "holds thesis.tex but no run"),
     ):
         with pytest.raises(UserError, match=message):
-            check_output_dir(path)
+            check_pretraining_dir(path)
     with pytest.raises(UserError, match="is a file"):
         RunDirectory(tmp_path / "file")
-    check_output_dir(tmp_path / "new" / "deep")
+    check_pretraining_dir(tmp_path / "new" / "deep")
     (tmp_path / "mine" / "run.json").write_text(json.dumps({}))
-    check_output_dir(tmp_path / "mine")
+    check_pretraining_dir(tmp_path / "mine")
