@@ -47,7 +47,6 @@ TASKS: dict[str, tuple[type[Task], str]] = {
     "token_classification": (TokenClassification, "TokenClassifier"),
 }
 DEFAULT_EPOCHS = 3.0
-FEW_STEPS = 200  # so few that the best weights being the last is worth a word
 
 
 def main() -> None:
@@ -90,9 +89,8 @@ def main() -> None:
         from pipelines.tokenizer import Tokenizer
 
         data = tokenize_labelled(labelled, options, Tokenizer(vocabulary))
-        print("\n".join(data.lines()), flush=True)
-        if warning := unknown_warning(data.train.texts, vocabulary):
-            print(warning, flush=True)
+        unknown = unknown_warning(data.train.texts, vocabulary)
+        print("\n".join([*data.lines(), *unknown]), flush=True)
         results = []
         for seed, path in enumerate(paths, start=flags.FLAGS.seed):
             results.append(finetune(path, start, config, vocabulary, data, seed, replicas))
@@ -132,7 +130,7 @@ def finetune(
 ) -> dict[str, float]:
     """Trains in `path` from the weights in `start`; returns the chief's final scores."""
     from loops.attention_maps import log_attention
-    from loops.finetuning import BestWeights, Scorer
+    from loops.finetuning import BestWeights, Scorer, best_at
     from loops.follower import follow
     from loops.run_directory import RunDirectory
     from loops.session import open_session
@@ -167,10 +165,7 @@ def finetune(
         return values
 
     train(session, evaluate)
-    step = best.restore()
-    print(f"best on dev at step {step:,}")
-    if step == session.num_train_steps < FEW_STEPS:
-        print(f"that is the last of {step:,} steps: more --num_epochs may do better")
+    print(best_at(best.restore(), session.num_train_steps))
     return report(session, scorer, vocabulary, data, seed)
 
 

@@ -116,7 +116,7 @@ def work_through(
         examples, Tokenizer(vocabulary), reading.max_seq_length, reading.truncation
     )
     warn(run.truncation_warning(tokenized.num_truncated, reading.max_seq_length))
-    warn(unknown_warning(tokenized, vocabulary))
+    warn("\n".join(unknown_warning(tokenized, vocabulary)))
     batches, order = evaluation_batches(tokenized, None, vocabulary, reading)
     rows, shown = predict_all(function, batches, order), text_columns(examples, columns)
     if options.action == "embed":

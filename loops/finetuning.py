@@ -16,6 +16,8 @@ from loops.run_directory import read_record, read_run_config
 # (truth, answers [m, C] in input order) -> figures
 Score = Callable[[Any, np.ndarray], dict[str, float]]
 
+FEW_STEPS = 200  # of a whole training: the weights may still get better at its end
+
 
 class Questions(NamedTuple):
     """Batches of a whole split, and what the answers are compared with."""
@@ -92,6 +94,14 @@ class BestWeights:
 
     def _rank(self, values: dict[str, Any]) -> tuple[float, float]:
         return values[self._metric], -values["loss"]
+
+
+def best_at(step: int, num_train_steps: int) -> str:
+    """A line on when the best weights were found."""
+    line = f"best on dev at step {step:,}"
+    if step == num_train_steps < FEW_STEPS:
+        line += ", the last of few: more --num_epochs may do better"
+    return line
 
 
 def same_outputs(start: Path, task: str, names: Sequence[str], pooling: str) -> bool:

@@ -64,15 +64,17 @@ class TokenizedTexts:
         return lengths if self.second is None else lengths + self.second.lengths + 1
 
 
-def unknown_warning(texts: TokenizedTexts, vocabulary: Vocabulary) -> str | None:
-    """A line to show when a vocabulary hardly knows the (first) texts."""
-    unknown = texts.first.ids == vocabulary.unk_id
-    if not unknown.any() or unknown.mean() <= MOST_UNKNOWN:
-        return None
-    return (
-        f"warning: {unknown.mean():.0%} of the tokens are unknown to the vocabulary, which "
-        "was made from other text"
+def unknown_warning(texts: TokenizedTexts, vocabulary: Vocabulary) -> list[str]:
+    """A line to show when a vocabulary hardly knows the (first) texts; else nothing."""
+    unknown = np.count_nonzero(texts.first.ids == vocabulary.unk_id) / max(
+        1, texts.first.ids.size
     )
+    if unknown <= MOST_UNKNOWN:
+        return []
+    return [
+        f"warning: {unknown:.0%} of the tokens are unknown to the vocabulary, which was made "
+        "from other text"
+    ]
 
 
 def tokenize_examples(

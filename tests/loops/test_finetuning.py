@@ -10,7 +10,7 @@ import tensorflow as tf
 from bert_core.batch import ClassificationBatch
 from bert_core.errors import UserError
 from loops.checkpoints import marked_steps
-from loops.finetuning import BestWeights, Questions, Scorer, over_seeds
+from loops.finetuning import BestWeights, Questions, Scorer, best_at, over_seeds
 from tests.save_program import State
 
 
@@ -120,6 +120,15 @@ def test_scores_are_in_input_order_without_the_filling() -> None:
     scored = Scorer(Table(), score)(Questions(rows, np.array([2, 0, 1]), "truth"))
     assert scored.answers.tolist() == [[3, 0], [0, 0], [0, 2]]
     assert scored.values == {"first": 3.0}
+
+
+@pytest.mark.parametrize(
+    ("step", "total", "hint"), [(12, 12, True), (8, 12, False), (200, 200, False)]
+)
+def test_few_steps_are_worth_a_word(step: int, total: int, hint: bool) -> None:
+    line = best_at(step, total)
+    assert line.startswith(f"best on dev at step {step}")
+    assert ("more --num_epochs" in line) == hint
 
 
 def test_mean_and_deviation_over_seeds() -> None:

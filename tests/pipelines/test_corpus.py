@@ -99,8 +99,8 @@ def test_documents_are_streamed(tmp_path):
 
 
 BAD_FILES = {
+    "utf-16": ("x.txt", "fine".encode("utf-16"), r"x\.txt:1: is UTF-16, not UTF-8"),
     "utf-8": ("x.txt", b"fine\nna\xefve\n", r"x\.txt:2: byte 0xef is not UTF-8 \(column 3\)"),
-    "utf-16": ("x.txt", "text".encode("utf-16"), r"x\.txt:1: byte 0xff"),
     "binary": ("x.txt", b"fine\n\r\nPK\0\1\n", r"x\.txt:3: holds a NUL"),
     "bad json": ("x.jsonl", b'{"text": "a"}\n\n{"text": \n', r"x\.jsonl:3: not JSON"),
     "deep json": ("x.jsonl", b"[" * 200_000, r"x\.jsonl:1: not JSON"),

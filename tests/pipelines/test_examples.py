@@ -78,6 +78,8 @@ def test_whole_numbers_and_truth_values_of_json_become_labels(tmp_path):
 GOOD_JSON = b'{"text": "a", "label": "b"}\n'
 BAD_FILES = {
     "unknown suffix": ("data.txt", b"x", "data.txt: unknown kind of file"),
+    "conll": ("data.conll", b"x", "(.conll is for --task=token_classification)"),
+    "semicolons": ("data.csv", b"text;label\na;b\n", "semicolons separate its columns"),
     "gz alone": ("data.gz", b"x", "data.gz: unknown kind of file"),
     "empty jsonl": ("data.jsonl", b"", "data.jsonl: holds no examples"),
     "empty csv": ("data.csv", b"", "data.csv: holds no examples"),

@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from bert_core.errors import UserError
 from pipelines.examples import Example
 from pipelines.options import TextOptions
-from pipelines.tokenized import Rows, cut, pair_budgets, tokenize_examples
+from pipelines.tokenized import (
+    Rows,
+    TokenizedTexts,
+    cut,
+    pair_budgets,
+    tokenize_examples,
+    unknown_warning,
+)
+from pipelines.vocabulary import Vocabulary
 
 
 class Letters:
@@ -43,6 +51,15 @@ def test_head_and_tail_are_those_of_the_paper():
     kept = cut(ids, 510, "head_tail")
     np.testing.assert_array_equal(kept, [*range(128), *range(1000 - 382, 1000)])
     np.testing.assert_array_equal(cut(ids, 510, "head"), ids[:510])
+
+
+@pytest.mark.parametrize(("unknown", "says"), [(0, None), (1, None), (2, "10%"), (20, "100%")])
+def test_texts_that_the_vocabulary_does_not_know(unknown, says):
+    vocabulary = Vocabulary(("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a"), True)
+    ids = np.array([vocabulary.unk_id] * unknown + [5] * (20 - unknown), np.int32)
+    lines = unknown_warning(TokenizedTexts(Rows.of([ids, ids]), None, 0), vocabulary)
+    assert [x.split()[1] for x in lines] == ([says] if says else [])
+    assert unknown_warning(TokenizedTexts(Rows.of([]), None, 0), vocabulary) == []
 
 
 @pytest.mark.parametrize("truncation", ["head", "head_tail"])
