@@ -202,7 +202,7 @@ def plan(
     from pipelines import sample_texts, text_batches
     from pipelines.tokenizer import Tokenizer
 
-    task, train, test = data.task, data.train, data.test
+    task, train = data.task, data.train
     samples = sample_texts.of_texts(data.dev.texts.first, vocabulary)
     options = flags.text_options(seed)
     return Plan(
@@ -230,7 +230,6 @@ def plan(
             **task.record,
             "text_pairs": train.texts.second is not None,
             "data": data.fingerprint,
-            "test_baseline": None if test is None else task.baseline(test.truth),
         },
         files={
             **model_files(model.config, vocabulary.tokens, vocabulary.lower_case, task.labels),
@@ -268,6 +267,7 @@ def report(
     run, recorder, step = session.run, session.recorder, session.num_train_steps
     if name == "test":
         recorder.add("test", step, scored.values)
+        run.record({**run.recorded(), "test_baseline": task.baseline(split.truth)})
     run.write("predictions.tsv", task.table(split.truth, scored.answers))
     confusion = task.confusion(split.truth, scored.answers)
     if confusion is not None and len(confusion) <= pictures.MOST_LABELS:

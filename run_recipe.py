@@ -78,7 +78,9 @@ def classifiers(
     first, student = pretrained.with_name(name), pretrained.with_name(f"{name}_student")
     classify = classify_command(data, pretrained, options.finetune)
     budget = options.budget
-    limit = [f"--max_minutes={budget.minutes_of_each(options.num_teachers)}"] if budget else []
+    limit = []
+    if budget:
+        limit = [f"--max_minutes={round(budget.minutes_of_each(options.num_teachers), 2)}"]
     seeds = [f"--num_seeds={options.num_teachers}"] if options.student else []
     run(*classify, *limit, *seeds, *start, f"--output_dir={first}")
     if not options.student:
@@ -91,7 +93,7 @@ def classifiers(
         if minutes is None:
             gone = (time.monotonic() - started) / 60
             minutes = round(budget.minutes_of_student(gone), 2)
-            if gone > budget.student_minutes - LEAST_MINUTES:
+            if minutes <= LEAST_MINUTES:
                 print(
                     f"warning: guessing took {gone:.1f} of --student_minutes="
                     f"{budget.student_minutes}; the student takes only a few steps; give more"

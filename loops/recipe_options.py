@@ -7,9 +7,11 @@ from bert_core.config import BertConfig
 from bert_core.errors import UserError
 from loops.portable import read_json
 
-# Of the minutes left, for steps; the rest goes to starting, evaluating and saving.
+# Of a training's minutes: half a one on two slow cores until its first step (imports, words
+# counted, a step measured), and a twentieth of the rest for evaluating and saving.
+STARTING = 0.5
 SHARE_OF_STEPS = 0.95
-LEAST_MINUTES = 0.1  # for a student, however long guessing took
+LEAST_MINUTES = 0.1  # for steps of a fine-tuning, however short or late it is
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,9 +32,7 @@ class Budget:
 
     def pretraining_minutes(self, gone: float) -> float:
         """What is left for steps of pretraining after `gone` minutes; UserError if nothing."""
-        left = SHARE_OF_STEPS * (
-            self.minutes - gone - self.finetune_minutes - self.student_minutes
-        )
+        left = of_steps(self.minutes - gone - self.finetune_minutes - self.student_minutes)
         if left <= 0:
             raise UserError(
                 f"--minutes={self.minutes}: preparing took {gone:.1f} of them, which leaves "
@@ -42,15 +42,20 @@ class Budget:
         return left
 
     def minutes_of_each(self, num_teachers: int) -> float:
-        """An equal share of the fine-tuning minutes for each model that guesses labels."""
-        return round(self.finetune_minutes / num_teachers, 2)
+        """For steps of each model that guesses labels: equal shares of --finetune_minutes."""
+        return max(of_steps(self.finetune_minutes / num_teachers), LEAST_MINUTES)
 
     def minutes_of_student(self, gone: float) -> float:
         """What is left for steps with guessed labels, after guessing took `gone` minutes.
 
         Never nothing: on a machine too slow for both, the student takes a few steps.
         """
-        return SHARE_OF_STEPS * max(self.student_minutes - gone, LEAST_MINUTES)
+        return max(of_steps(self.student_minutes - gone), LEAST_MINUTES)
+
+
+def of_steps(minutes: float) -> float:
+    """What a training's steps may take, so that all of it takes `minutes`."""
+    return SHARE_OF_STEPS * (minutes - STARTING)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -43,7 +43,7 @@ _LEFT_BY_A_DEAD_START = (
     "run.json",
 )
 # Fields of run.json that are not settings.
-_RESULTS = ("num_train_steps", "drift")
+_RESULTS = ("num_train_steps", "drift", "test_baseline")
 # Settings without which the run's weights mean nothing, or something else.
 _OF_THE_WEIGHTS = (
     *("program", "task", "vocabulary", "labels", "tags", "target_mean", "target_deviation"),

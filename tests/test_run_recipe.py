@@ -11,7 +11,7 @@ import flags
 import run_recipe
 from bert_core.errors import RunError, UserError
 from loops import recipe_summary, stopping
-from loops.recipe_options import SHARE_OF_STEPS, Budget, RecipeOptions
+from loops.recipe_options import SHARE_OF_STEPS, STARTING, Budget, RecipeOptions
 
 
 class Programs:
@@ -118,8 +118,14 @@ def test_preparing_eats_of_the_minutes_of_pretraining(
     prepared, trained = programs.named("run_pretrain.py")
     assert "--prepare_only" in prepared
     # Two programs of 15 minutes are over.
-    assert f"--max_minutes={round(SHARE_OF_STEPS * (60 - 30 - 12), 2)}" in trained
-    assert all("--max_minutes=12.0" in x for x in programs.named("run_finetune.py"))
+    assert f"--max_minutes={minutes(60 - 30 - 12)}" in trained
+    tuned = programs.named("run_finetune.py")
+    assert all(f"--max_minutes={minutes(12)}" in x for x in tuned)
+
+
+def minutes(whole: float) -> float:
+    """Those of the steps of a training that is to take so many."""
+    return round(SHARE_OF_STEPS * (whole - STARTING), 2)
 
 
 def test_what_fine_tunings_are_told_is_looked_at_before_all_else(
@@ -302,7 +308,9 @@ def test_teachers_share_their_minutes_and_guess_together(
     run_recipe.main()
     first = output_dir / "runs" / "finetune"
     teachers, student, *_ = programs.named("run_finetune.py")
-    assert {"--num_seeds=3", "--max_minutes=4.0", f"--output_dir={first}"} <= set(teachers)
+    assert {"--num_seeds=3", f"--max_minutes={minutes(4)}", f"--output_dir={first}"} <= set(
+        teachers
+    )
     assert "--num_seeds=3" not in student
     names = [f"seed-{i}" for i in range(3)]
     for name, guess in zip(names, programs.named("run_predict.py"), strict=False):
@@ -398,11 +406,11 @@ def test_guessing_eats_of_the_minutes_of_the_student(
 ) -> None:
     programs = Programs(monkeypatch, Budget(90.0, 12.0, 25.0), student=("--c=3",))
     run_recipe.main()
-    left = round(SHARE_OF_STEPS * (90 - 30 - 12 - 25), 2)
+    left = minutes(90 - 30 - 12 - 25)
     assert f"--max_minutes={left}" in programs.named("run_pretrain.py")[1]
     teacher, student, *_ = programs.named("run_finetune.py")
-    assert "--max_minutes=12.0" in teacher
-    assert f"--max_minutes={round(SHARE_OF_STEPS * (25 - 15), 2)}" in student
+    assert f"--max_minutes={minutes(12)}" in teacher
+    assert f"--max_minutes={minutes(25 - 15)}" in student
     # The labels are there now; a run that was begun keeps its minutes all the same.
     again = Programs(monkeypatch, Budget(90.0, 12.0, 25.0), student=("--c=3",))
     run_recipe.main()
@@ -412,10 +420,10 @@ def test_guessing_eats_of_the_minutes_of_the_student(
 def test_no_minutes_left_for_the_student_is_said(
     output_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    for minutes, times in ((16.0, 0), (14.0, 2)):  # 2: and from random weights
-        Programs(monkeypatch, Budget(90.0, 12.0, minutes), student=("--c=3",))
+    for given, times in ((16.0, 0), (14.0, 2)):  # 2: and from random weights
+        Programs(monkeypatch, Budget(90.0, 12.0, given), student=("--c=3",))
         run_recipe.main()
-        said = f"warning: guessing took 15.0 of --student_minutes={minutes}"
+        said = f"warning: guessing took 15.0 of --student_minutes={given}"
         assert capsys.readouterr().out.count(said) == times
         shutil.rmtree(output_dir)
 
@@ -431,9 +439,7 @@ def test_a_student_needs_texts_without_labels(
 
 
 def test_no_minutes_left_is_said() -> None:
-    assert Budget(60.0, 12.0, 0.0).pretraining_minutes(40.0) == pytest.approx(
-        8 * SHARE_OF_STEPS
-    )
+    assert round(Budget(60.0, 12.0, 0.0).pretraining_minutes(40.0), 2) == minutes(8)
     with pytest.raises(UserError, match=r"preparing took 48\.0 of them"):
         Budget(60.0, 12.0, 0.0).pretraining_minutes(48.0)
 

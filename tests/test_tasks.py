@@ -4,6 +4,7 @@ import csv
 import json
 import random
 import re
+import shutil
 import signal
 from pathlib import Path
 
@@ -159,6 +160,33 @@ def test_killed_and_started_again_it_ends_the_same(
     assert program.kill().status == -signal.SIGKILL
     assert zygote.run(*again).status == 0
     assert result_of(run) == result_of(finished[task][0])
+
+
+@TASK
+def test_a_finished_run_is_scored_on_another_file(
+    zygote: Zygote,
+    finished: dict[str, tuple[Path, str]],
+    files: Path,
+    untouched: Runs,
+    tmp_path: Path,
+    task: str,
+) -> None:
+    """Of which the first half is the first half of the other; nothing is trained anew."""
+    run = tmp_path / "run"
+    shutil.copytree(finished[task][0], run)
+    before = [x for x in read_metrics(run / "metrics.jsonl") if x["split"] != "test"]
+    lines = (files / TASKS[task][0]).read_text().split("\n")
+    half = tmp_path / TASKS[task][0]
+    half.write_text("\n".join(lines[: len(lines) // 2]) + "\n")
+    ended = zygote.run(*command(task, files, untouched.pretrain, run), f"--test_file={half}")
+    assert ended.status == 0, ended.output
+    after = read_metrics(run / "metrics.jsonl")
+    assert [x for x in after if x["split"] != "test"] == before
+    scored = (run / "predictions.tsv").read_text().splitlines()
+    all_scored = (finished[task][0] / "predictions.tsv").read_text().splitlines()
+    assert 1 < len(scored) < len(all_scored)
+    cells = [line.split("\t")[:2] for line in scored]  # the answers' last digits may differ
+    assert cells == [line.split("\t")[:2] for line in all_scored[: len(scored)]]
 
 
 def test_from_scratch_with_two_seeds_and_a_dev_file(
