@@ -23,7 +23,7 @@ import contextlib
 import io
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import flags
 from bert_core.errors import UserError
@@ -36,7 +36,15 @@ if TYPE_CHECKING:  # what imports TensorFlow is imported where it is used
     from pipelines.examples import Example
     from pipelines.options import ExamplesOptions, TextOptions
     from pipelines.tokenizer import Tokenizer
-    from pipelines.vocabulary import Vocabulary
+
+
+class Reader(NamedTuple):
+    """A trained run, what it is asked, and how it reads texts."""
+
+    run: TrainedRun
+    options: PredictOptions
+    tokenizer: Tokenizer  # of the run's vocabulary
+    reading: TextOptions
 
 
 def main() -> None:
@@ -61,63 +69,59 @@ def main() -> None:
     vocabulary = read_vocabulary(run.path / "vocab.txt", run.lower_case, run.config.vocab_size)
     examples = read_texts(options.input, columns) if options.input else []
     startup.start_tensorflow(runtime)
+    from pipelines.tokenizer import Tokenizer  # imports TensorFlow
+
+    reader = Reader(run, options, Tokenizer(vocabulary), reading)
     if options.action == "fill_mask":
-        fill_masks(run, vocabulary, options, length)
+        fill_masks(reader)
     elif options.input:
-        work_through(run, vocabulary, options, reading, columns, examples)
+        work_through(reader, columns, examples)
     else:
-        answer_lines(run, vocabulary, options, reading)
+        answer_lines(reader)
 
 
-def fill_masks(
-    run: TrainedRun, vocabulary: Vocabulary, options: PredictOptions, longest: int
-) -> None:
+def fill_masks(reader: Reader) -> None:
     """Prints each sentence, and the best words for each [MASK] in it."""
     from bert_core.models import MaskedLanguageModel
     from loops.inspection import best_words
     from loops.warm_start import loaded
     from pipelines.masked_text import masked_batch
-    from pipelines.tokenizer import Tokenizer
 
-    tokenizer = Tokenizer(vocabulary)
+    run, options, tokenizer, reading = reader
+    longest = reading.max_seq_length
     batches = [masked_batch(text, tokenizer, longest) for text in options.texts]
     model = loaded(MaskedLanguageModel(run.config), run.path)
     for text, batch in zip(options.texts, batches, strict=True):
         print(text)
-        for guesses in best_words(model.logits(batch), vocabulary.tokens, options.top_k):
+        for guesses in best_words(
+            model.logits(batch), tokenizer.vocabulary.tokens, options.top_k
+        ):
             words = (f"{word} {share:.3f}" for word, share in guesses)
             print("  [MASK]: " + ", ".join(words))
 
 
 @stopping.deferred()
-def work_through(
-    run: TrainedRun,
-    vocabulary: Vocabulary,
-    options: PredictOptions,
-    reading: TextOptions,
-    columns: ExamplesOptions,
-    examples: Sequence[Example],
-) -> None:
+def work_through(reader: Reader, columns: ExamplesOptions, examples: Sequence[Example]) -> None:
     """Writes what the run says about a whole file."""
     from bert_core import scores
     from loops import prediction_files
     from loops.predict import predict_all
     from pipelines.text_batches import evaluation_batches
     from pipelines.tokenized import tokenize_examples, unknown_warning
-    from pipelines.tokenizer import Tokenizer
     from pipelines.unlabelled import text_columns
 
+    run, options, tokenizer, reading = reader
     assert options.output  # --input requires it
     print(f"{options.input}: {len(examples):,} texts", flush=True)
     if options.action == "tag":
-        return tag_file(run, vocabulary, options, reading, examples)
+        return tag_file(reader, examples)
     function = function_of(run, options.action)
     tokenized = tokenize_examples(
-        examples, Tokenizer(vocabulary), reading.max_seq_length, reading.truncation
+        examples, tokenizer, reading.max_seq_length, reading.truncation
     )
     warn(run.truncation_warning(tokenized.num_truncated, reading.max_seq_length))
-    warn("\n".join(unknown_warning(tokenized, vocabulary)))
-    batches, order = evaluation_batches(tokenized, None, vocabulary, reading)
+    warn("\n".join(unknown_warning(tokenized, tokenizer.vocabulary)))
+    batches, order = evaluation_batches(tokenized, None, tokenizer.vocabulary, reading)
     rows, shown = predict_all(function, batches, order), text_columns(examples, columns)
     if options.action == "embed":
         prediction_files.write_vectors(options.output, rows)
@@ -128,29 +132,23 @@ def work_through(
     print(f"wrote {options.output}")
 
 
-def tag_file(
-    run: TrainedRun,
-    vocabulary: Vocabulary,
-    options: PredictOptions,
-    reading: TextOptions,
-    examples: Sequence[Example],
-) -> None:
+def tag_file(reader: Reader, examples: Sequence[Example]) -> None:
     """Writes the tag of each word of a file."""
     from loops.predict import predict_all
     from loops.prediction_files import write_tags
     from pipelines import token_classification as tagging
     from pipelines.conll import words_in
     from pipelines.text_batches import answer_order, evaluation_batches
-    from pipelines.tokenizer import Tokenizer
 
+    run, options, tokenizer, reading = reader
     assert options.output
     sentences = [words_in(example.text) for example in examples]
     if not any(sentences):
         raise UserError(f"{options.input}: holds no words; put spaces between them")
-    pieces = tagging.tokenize_words(sentences, Tokenizer(vocabulary), reading)
+    pieces = tagging.tokenize_words(sentences, tokenizer, reading)
     warn(run.truncation_warning(pieces.texts.num_truncated, reading.max_seq_length))
     batches, order = evaluation_batches(
-        pieces.texts, pieces.words, vocabulary, reading, tagging.tagged
+        pieces.texts, pieces.words, tokenizer.vocabulary, reading, tagging.tagged
     )
     order = answer_order(order, tagging.num_read(pieces))
     answers = predict_all(function_of(run, "tag"), batches, order, "words")
@@ -158,22 +156,16 @@ def tag_file(
     print(f"wrote {options.output}")
 
 
-def answer_lines(
-    run: TrainedRun,
-    vocabulary: Vocabulary,
-    options: PredictOptions,
-    reading: TextOptions,
-) -> None:
+def answer_lines(reader: Reader) -> None:
     """Prints what the run says about texts, one by one: arguments, or lines of stdin."""
     from loops.evaluate import Predictor
-    from pipelines.tokenizer import Tokenizer
 
-    tokenizer = Tokenizer(vocabulary)
+    run, options, _, reading = reader
     predict = Predictor(function_of(run, options.action))
     answer = tagged_line if options.action == "tag" else answered_line
     num_truncated = 0
     for text in options.texts or lines_of_stdin():
-        line, truncated = answer(text, tokenizer, reading, predict, run, options)
+        line, truncated = answer(text, reader, predict)
         num_truncated += truncated
         print(f"{text}\n  {line}" if options.texts else line, flush=True)
         if console.reader_is_gone():  # there may be no end to standard input
@@ -181,14 +173,7 @@ def answer_lines(
     warn(run.truncation_warning(num_truncated, reading.max_seq_length))
 
 
-def answered_line(
-    text: str,
-    tokenizer: Tokenizer,
-    reading: TextOptions,
-    predict: Predictor,
-    run: TrainedRun,
-    options: PredictOptions,
-) -> tuple[str, int]:
+def answered_line(text: str, reader: Reader, predict: Predictor) -> tuple[str, int]:
     """A text's number, or its likeliest classes; and 1 if it was cut to length."""
     from bert_core import scores
     from loops.predict import as_line
@@ -196,6 +181,7 @@ def answered_line(
     from pipelines.tokenized import tokenize_examples
     from pipelines.unlabelled import Example
 
+    run, options, tokenizer, reading = reader
     tokenized = tokenize_examples(
         [Example(text, None, None)], tokenizer, reading.max_seq_length, reading.truncation
     )
@@ -206,19 +192,13 @@ def answered_line(
     return line, tokenized.num_truncated
 
 
-def tagged_line(
-    text: str,
-    tokenizer: Tokenizer,
-    reading: TextOptions,
-    predict: Predictor,
-    run: TrainedRun,
-    options: PredictOptions,
-) -> tuple[str, int]:
+def tagged_line(text: str, reader: Reader, predict: Predictor) -> tuple[str, int]:
     """ "Jane/B-PER Austen/I-PER wrote/O"; and 1 if the text was cut to length."""
     from pipelines import token_classification as tagging
     from pipelines.conll import words_in
     from pipelines.text_batches import batch_of_all
 
+    run, _, tokenizer, reading = reader
     sentences = [words_in(text)]
     pieces = tagging.tokenize_words(sentences, tokenizer, reading)
     batch = batch_of_all(

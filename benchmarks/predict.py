@@ -116,6 +116,7 @@ def measure(here: Path, name: str) -> tuple[float, list[dict[str, float]]]:
     from loops.trained_run import read_trained_run
     from loops.use_options import PredictOptions
     from pipelines.options import ExamplesOptions
+    from pipelines.tokenizer import Tokenizer
     from pipelines.unlabelled import read_texts
     from pipelines.vocabulary import read_vocabulary
 
@@ -127,7 +128,8 @@ def measure(here: Path, name: str) -> tuple[float, list[dict[str, float]]]:
         output = here / f"{name}-{repeat}.jsonl"
         options = PredictOptions("classify", input=here / "texts.jsonl", output=output)
         started = time.perf_counter()
-        run_predict.work_through(run, vocabulary, options, reading, columns, texts)
+        reader = run_predict.Reader(run, options, Tokenizer(vocabulary), reading)
+        run_predict.work_through(reader, columns, texts)
         times.append(time.perf_counter() - started)
     lines = output.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     return min(times), [json.loads(line)["probabilities"] for line in lines]
